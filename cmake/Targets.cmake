@@ -1,0 +1,32 @@
+# snapvit_library(NAME SOURCES … DEPENDS … [PRIVATE_DEPENDS …])
+#   One static library a folder (two where only a part needs LibTorch). Includes are relative to the
+#   repository root. A dependency that is not named here fails to link: the layering of docs/design.md
+#   is kept by the build.
+function(snapvit_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_compile_options(${name} PRIVATE ${SNAPVIT_WARNINGS})
+  target_link_libraries(${name} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_PRIVATE_DEPENDS})
+endfunction()
+
+# snapvit_executable(NAME SOURCES … DEPENDS …)
+function(snapvit_executable name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_compile_options(${name} PRIVATE ${SNAPVIT_WARNINGS})
+  target_link_libraries(${name} PRIVATE ${arg_DEPENDS})
+endfunction()
+
+# snapvit_test(NAME SOURCES … DEPENDS … [LABELS …])
+#   One GoogleTest binary a folder. Tests run with SNAPVIT_TESTDATA = tests/testdata and, where it lies
+#   beside the checkout, SNAPVIT_SHARED = the folder of shared data (tests that need it skip aloud without).
+function(snapvit_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  snapvit_executable(${name} SOURCES ${arg_SOURCES} DEPENDS ${arg_DEPENDS} GTest::gmock GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    SNAPVIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SNAPVIT_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)
+endfunction()

@@ -1,0 +1,74 @@
+#include "core/base/progress.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+
+namespace snapvit {
+namespace {
+
+constexpr int kBarWidth = 30;
+
+class ProgressBar {
+ public:
+  explicit ProgressBar(std::string title)
+      : title_(std::move(title)), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+  void Show(const ProgressUpdate& update) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool last = update.fraction >= 1;
+    if (finished_) return;
+    if (terminal_) {
+      if (!last && now - shown_ < std::chrono::milliseconds(100)) return;
+      shown_ = now;
+      const int filled = static_cast<int>(update.fraction * kBarWidth);
+      std::fputs(absl::StrFormat("\r%s [%s%s] %3.0f%% %s%s\033[K%s", title_,
+                                 std::string(filled, '#'), std::string(kBarWidth - filled, '.'),
+                                 100 * update.fraction, std::string(update.stage),
+                                 TimeLeft(update.fraction, now), last ? "\n" : "")
+                     .c_str(),
+                 stderr);
+    } else {
+      const int tenth = static_cast<int>(update.fraction * 10);
+      if (tenth == tenth_ && !last) return;
+      tenth_ = tenth;
+      std::fputs(absl::StrFormat("%s: %.0f%% %s%s\n", title_, 100 * update.fraction,
+                                 std::string(update.stage), TimeLeft(update.fraction, now))
+                     .c_str(),
+                 stderr);
+    }
+    finished_ = last;
+  }
+
+ private:
+  std::string TimeLeft(double fraction, std::chrono::steady_clock::time_point now) const {
+    const double elapsed = std::chrono::duration<double>(now - start_).count();
+    if (fraction < 0.02 || fraction >= 1) return "";
+    return absl::StrFormat(", %.0f s left", elapsed * (1 - fraction) / fraction);
+  }
+
+  const std::string title_;
+  const bool terminal_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point shown_{};
+  int tenth_ = -1;
+  bool finished_ = false;
+};
+
+}  // namespace
+
+ProgressFn TerminalProgress(std::string title) {
+  auto bar = std::make_shared<ProgressBar>(std::move(title));
+  return [bar](const ProgressUpdate& update) {
+    bar->Show(update);
+    return true;
+  };
+}
+
+}  // namespace snapvit
