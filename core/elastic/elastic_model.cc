@@ -1,0 +1,81 @@
+#include "core/elastic/elastic_model.h"
+
+#include <utility>
+
+#include "core/base/status_macros.h"
+#include "core/elastic/elastic_state.h"
+#include "core/model/fingerprint.h"
+#include "core/model/model_folder.h"
+#include "core/model/torch_guard.h"
+
+namespace snapvit {
+namespace {
+
+at::ScalarType ScalarType(ExecutionDtype dtype) {
+  return dtype == ExecutionDtype::kBFloat16 ? at::kBFloat16 : at::kFloat;
+}
+
+uint64_t CountParameters(const VitWeights& weights) {
+  uint64_t count = 0;
+  const auto add = [&count](std::initializer_list<at::Tensor> tensors) {
+    for (const at::Tensor& tensor : tensors) {
+      if (tensor.defined()) count += static_cast<uint64_t>(tensor.numel());
+    }
+  };
+  add({weights.patch_weight, weights.patch_bias, weights.class_token, weights.position_embedding,
+       weights.norm_weight, weights.norm_bias, weights.head_weight, weights.head_bias});
+  for (const BlockWeights& block : weights.blocks) {
+    add({block.norm1_weight, block.norm1_bias, block.qkv_weight, block.qkv_bias, block.proj_weight,
+         block.proj_bias, block.norm2_weight, block.norm2_bias, block.fc1_weight, block.fc1_bias,
+         block.fc2_weight, block.fc2_bias});
+  }
+  return count;
+}
+
+}  // namespace
+
+ElasticModel::ElasticModel(const ModelFolder& folder, Ladder ladder, const Options& options)
+    : name_(options.name.empty() ? folder.name : options.name),
+      config_(folder.config),
+      preprocessing_(folder.preprocessing),
+      labels_(folder.labels),
+      cost_(folder.config),
+      ladder_(std::move(ladder)),
+      options_(options),
+      parameters_(CountParameters(folder.weights)),
+      state_(std::make_unique<State>()) {}
+
+ElasticModel::~ElasticModel() = default;
+
+absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
+    const ModelFolder& folder, std::optional<Ordering> ordering, const Options& options) {
+  if (ordering.has_value()) {
+    RETURN_IF_ERROR(CheckOrderingFits(*ordering, folder.config, ordering->model_fingerprint));
+  }
+  ASSIGN_OR_RETURN(Ladder ladder,
+                   Ladder::Create(folder.config, ordering ? &*ordering : nullptr, options.ladder));
+  std::shared_ptr<ElasticModel> model(new ElasticModel(folder, std::move(ladder), options));
+  if (ordering.has_value()) {
+    model->ordering_id_ = ordering->Id();
+    model->ranking_.emplace(*ordering);
+    model->ordering_ = std::move(ordering);
+  }
+  State& state = *model->state_;
+  ASSIGN_OR_RETURN(state.weights,
+                   Permute(folder.weights, model->ranking(), ScalarType(options.dtype)));
+  RETURN_IF_ERROR(Guard([&]() -> absl::Status {
+    for (const Rung& rung : model->ladder_.rungs()) {
+      state.views.push_back(MakeView(state.weights, rung.keep));
+    }
+    return absl::OkStatus();
+  }));
+  return model;
+}
+
+std::string ElasticModel::EmbeddingSpace(std::string_view pooling, int dimensions) const {
+  return EmbeddingSpaceId(options_.weights_hash, preprocessing_, pooling, dimensions);
+}
+
+size_t ElasticModel::weight_bytes() const { return state_->weights.Bytes(); }
+
+}  // namespace snapvit

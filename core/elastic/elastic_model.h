@@ -1,0 +1,86 @@
+// ElasticModel: one pretrained model with its ordering, ladder and permuted weights: everything
+// that serving a request at any budget needs. Plain C++ in this header; the tensors are behind
+// `state()`.
+#ifndef SNAPVIT_CORE_ELASTIC_ELASTIC_MODEL_H_
+#define SNAPVIT_CORE_ELASTIC_ELASTIC_MODEL_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/elastic/cost_model.h"
+#include "core/elastic/keep_rule.h"
+#include "core/elastic/ladder.h"
+#include "core/elastic/ordering.h"
+#include "core/image/preprocessing.h"
+#include "core/model/vit_config.h"
+
+namespace snapvit {
+
+struct ModelFolder;
+
+// Dtype of the matrix products and of the stored matrices.
+enum class ExecutionDtype { kFloat32, kBFloat16 };
+
+// Immutable after creation: shared by all requests that were admitted while it was current, and
+// released with the last.
+class ElasticModel {
+ public:
+  struct Options {
+    LadderOptions ladder;
+    ExecutionDtype dtype = ExecutionDtype::kFloat32;
+    std::string name;          // empty: the folder's
+    std::string weights_hash;  // ModelHashes::weights, for embedding space ids
+  };
+
+  // Permutes the weights of `folder` by `ordering` (nothing: the dense model alone, one rung). The
+  // model does not refer to `folder` afterwards. FAILED_PRECONDITION if the ordering does not fit;
+  // RESOURCE_EXHAUSTED if memory is.
+  static absl::StatusOr<std::shared_ptr<const ElasticModel>> Create(
+      const ModelFolder& folder, std::optional<Ordering> ordering, const Options& options);
+  ~ElasticModel();
+
+  const std::string& name() const { return name_; }
+  const VitConfig& config() const { return config_; }
+  const Preprocessing& preprocessing() const { return preprocessing_; }
+  const std::vector<std::string>& labels() const { return labels_; }  // empty: unnamed classes
+  const CostModel& cost() const { return cost_; }
+  const Ladder& ladder() const { return ladder_; }
+  const Ordering* ordering() const { return ordering_ ? &*ordering_ : nullptr; }
+  const UnitRanking* ranking() const { return ranking_ ? &*ranking_ : nullptr; }
+  const std::string& ordering_id() const { return ordering_id_; }  // "dense" without an ordering
+  // The space that embeddings of this pooling (its name in the protocol) and length live in: equal
+  // ids, comparable vectors.
+  std::string EmbeddingSpace(std::string_view pooling, int dimensions) const;
+  ExecutionDtype dtype() const { return options_.dtype; }
+  uint64_t parameters() const { return parameters_; }
+  // Bytes of the one copy of the weights; views add none.
+  size_t weight_bytes() const;
+
+  // Weights and views, for the folders that compute (core/elastic/elastic_state.h).
+  struct State;
+  const State& state() const { return *state_; }
+
+ private:
+  ElasticModel(const ModelFolder& folder, Ladder ladder, const Options& options);
+
+  std::string name_;
+  VitConfig config_;
+  Preprocessing preprocessing_;
+  std::vector<std::string> labels_;
+  CostModel cost_;
+  Ladder ladder_;
+  std::optional<Ordering> ordering_;
+  std::optional<UnitRanking> ranking_;
+  std::string ordering_id_ = "dense";
+  Options options_;
+  uint64_t parameters_ = 0;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_ELASTIC_ELASTIC_MODEL_H_

@@ -1,0 +1,124 @@
+#include "core/elastic/ladder.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/elastic/budget_path.h"
+#include "core/elastic/cost_model.h"
+#include "core/elastic/keep_rule.h"
+
+namespace snapvit {
+namespace {
+
+// Slack for comparing computes that were printed, parsed and summed in another order.
+constexpr double kComputeTolerance = 1e-9;
+
+Rung MakeRung(const CostModel& cost, KeepCounts keep) {
+  Rung rung;
+  rung.compute = cost.Compute(keep);
+  rung.gflops = cost.Flops(keep) * 1e-9;
+  rung.mlp_ratio = cost.ChannelRatio(keep);
+  rung.head_ratio = cost.HeadRatio(keep);
+  rung.sparsity = cost.Sparsity(keep);
+  rung.keep = std::move(keep);
+  return rung;
+}
+
+// Walks down the path once, keeping the rounded counts and their cost, and takes a rung each time
+// the next target is met.
+std::vector<Rung> WalkPath(const VitConfig& config, const std::vector<PathStep>& path,
+                           const LadderOptions& options) {
+  const CostModel cost(config);
+  KeepCounts keep = KeepCounts::Dense(config);
+  double compute = 1;
+  size_t step = 0;
+  std::vector<Rung> falling;
+  for (int i = 0; i < options.rungs; ++i) {
+    const double target =
+        i == 0 ? 1.0 : 1.0 - i * (1.0 - kSmallestPathCompute) / (options.rungs - 1);
+    while (compute > target + kComputeTolerance && step < path.size()) {
+      const auto [structure, count] = path[step++];
+      if (structure < config.depth) {
+        keep.channels[structure] =
+            RoundUpChannels(count, options.channel_multiple, config.mlp_hidden);
+      } else {
+        keep.heads[structure - config.depth] = count;
+      }
+      compute = cost.Compute(keep);
+    }
+    if (compute > target + kComputeTolerance) break;  // the path has ended
+    if (falling.empty() || !(falling.back().keep == keep)) falling.push_back(MakeRung(cost, keep));
+  }
+  std::reverse(falling.begin(), falling.end());
+  for (size_t i = 0; i < falling.size(); ++i) falling[i].index = static_cast<int>(i);
+  return falling;
+}
+
+double Interpolate(const std::vector<float>& x, const std::vector<float>& y, double at) {
+  const auto right = std::lower_bound(x.begin(), x.end(), static_cast<float>(at));
+  if (right == x.begin()) return y.front();
+  if (right == x.end()) return y.back();
+  const size_t i = right - x.begin();
+  const double share = (at - x[i - 1]) / (x[i] - x[i - 1]);
+  return y[i - 1] + share * (y[i] - y[i - 1]);
+}
+
+}  // namespace
+
+absl::StatusOr<Ladder> Ladder::Create(const VitConfig& config, const Ordering* ordering,
+                                      const LadderOptions& options) {
+  if (options.rungs < 1 || options.rungs > 1024) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("rungs is ", options.rungs, ", expected 1 to 1024"));
+  }
+  if (options.channel_multiple < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("channel multiple is ", options.channel_multiple, ", expected at least 1"));
+  }
+  std::vector<PathStep> path;
+  if (ordering != nullptr) path = PathOf(*ordering, UnitRanking(*ordering), config);
+  std::vector<Rung> rungs = WalkPath(config, path, options);
+  if (ordering != nullptr && !ordering->fidelity.empty()) {
+    ApplyFidelityCurve(ordering->fidelity, rungs);
+  }
+  return Ladder(std::move(rungs));
+}
+
+std::optional<int> Ladder::AtMostCompute(double compute) const {
+  for (int i = dense(); i >= 0; --i) {
+    if (rungs_[i].compute <= compute + kComputeTolerance) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<int> Ladder::AtLeastSparsity(double sparsity) const {
+  for (int i = dense(); i >= 0; --i) {
+    if (rungs_[i].sparsity >= sparsity - kComputeTolerance) return i;
+  }
+  return std::nullopt;
+}
+
+int Ladder::AtLeastFidelity(double fidelity) const {
+  for (const Rung& rung : rungs_) {
+    if (rung.fidelity.has_value() && *rung.fidelity >= fidelity) return rung.index;
+  }
+  return dense();
+}
+
+void ApplyFidelityCurve(const FidelityCurve& curve, std::vector<Rung>& rungs) {
+  for (Rung& rung : rungs) {
+    const bool is_dense = rung.index + 1 == static_cast<int>(rungs.size());
+    rung.fidelity = is_dense ? 1.0 : Interpolate(curve.compute, curve.fidelity, rung.compute);
+    rung.fidelity_error =
+        is_dense ? 0.0 : Interpolate(curve.compute, curve.standard_error, rung.compute);
+    if (!curve.agreement.empty()) {
+      rung.agreement = is_dense ? 1.0 : Interpolate(curve.compute, curve.agreement, rung.compute);
+    }
+  }
+}
+
+}  // namespace snapvit

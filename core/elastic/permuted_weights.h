@@ -1,0 +1,74 @@
+// PermutedWeights: the one copy of the weights that every budget is served from. Units of each
+// block are stored most important first, in layouts where the first n of them are the first rows of
+// a contiguous matrix, so a smaller model is a prefix: a slice that shares storage.
+// (docs/design.md, "One set of weights")
+#ifndef SNAPVIT_CORE_ELASTIC_PERMUTED_WEIGHTS_H_
+#define SNAPVIT_CORE_ELASTIC_PERMUTED_WEIGHTS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/elastic/keep_counts.h"
+#include "core/elastic/keep_rule.h"
+#include "core/model/vit_weights.h"
+
+namespace snapvit {
+
+// Matrices are in the execution dtype, norms and everything that is added to the f32 residual
+// stream in f32.
+struct PermutedBlock {
+  at::Tensor norm1_weight, norm1_bias;  // [D] f32
+  at::Tensor qkv_weight;                // [H, 3, dh, D], head-major
+  at::Tensor qkv_bias;                  // [H, 3, dh], undefined without one
+  at::Tensor proj_weight;               // [H·dh, D], transposed
+  at::Tensor proj_bias;                 // [D]
+  at::Tensor norm2_weight, norm2_bias;  // [D] f32
+  at::Tensor fc1_weight;                // [h, D]
+  at::Tensor fc1_bias;                  // [h]
+  at::Tensor fc2_weight;                // [h, D], transposed
+  at::Tensor fc2_bias;                  // [D]
+};
+
+struct PermutedWeights {
+  VitConfig config;
+  at::Tensor patch_weight;        // [3·p·p, D], transposed
+  at::Tensor patch_bias;          // [D]
+  at::Tensor class_token;         // [1, 1, D] f32, undefined without one
+  at::Tensor position_embedding;  // [1, N, D] f32
+  std::vector<PermutedBlock> blocks;
+  at::Tensor norm_weight, norm_bias;  // [D] f32
+  at::Tensor head_weight, head_bias;  // [C, D], [C] f32; undefined without a classifier
+
+  // Bytes of all parameters.
+  size_t Bytes() const;
+};
+
+// Copies `weights` once, permuted by `ranking` (identity if null) and converted to `dtype`. Nothing
+// of the result refers to `weights`, so a mapped checkpoint can be released afterwards.
+// RESOURCE_EXHAUSTED if memory is.
+absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRanking* ranking,
+                                        at::ScalarType dtype);
+
+// The slices of one block at one view. They share storage with PermutedBlock.
+struct BlockView {
+  int heads = 0;
+  int channels = 0;
+  at::Tensor qkv_weight;   // [heads·3·dh, D]
+  at::Tensor qkv_bias;     // [heads·3·dh]
+  at::Tensor proj_weight;  // [heads·dh, D]
+  at::Tensor fc1_weight;   // [channels, D]
+  at::Tensor fc1_bias;     // [channels]
+  at::Tensor fc2_weight;   // [channels, D]
+};
+
+using View = std::vector<BlockView>;  // one per block
+
+// Zero-copy. REQUIRES: `keep` fits the weights' shape.
+View MakeView(const PermutedWeights& weights, const KeepCounts& keep);
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_ELASTIC_PERMUTED_WEIGHTS_H_

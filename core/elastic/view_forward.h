@@ -1,0 +1,28 @@
+// The forward pass of a view in plain ATen operators. Residual stream, norms and softmax statistics
+// are f32; matrix products run in the weights' dtype. Not differentiable (the reference forward in
+// core/model is).
+#ifndef SNAPVIT_CORE_ELASTIC_VIEW_FORWARD_H_
+#define SNAPVIT_CORE_ELASTIC_VIEW_FORWARD_H_
+
+#include <ATen/core/Tensor.h>
+
+#include "core/elastic/permuted_weights.h"
+
+namespace snapvit {
+
+// All functions throw c10::Error like ATen itself: call them inside Guard
+// (core/model/torch_guard.h). Thread-safe: weights and views are only read.
+
+// pixels [B, 3, H, W] f32, normalised -> tokens [B, N, D] f32 after the last block and, unless the
+// model norms after pooling, after the final norm.
+at::Tensor ViewTokens(const PermutedWeights& weights, const View& view, const at::Tensor& pixels);
+
+// tokens [B, N, D] -> the model's own embedding [B, D] f32.
+at::Tensor PoolDefault(const PermutedWeights& weights, const at::Tensor& tokens);
+
+// embedding [B, D] -> logits [B, C] f32. REQUIRES: the model has a classifier.
+at::Tensor Logits(const PermutedWeights& weights, const at::Tensor& embedding);
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_ELASTIC_VIEW_FORWARD_H_

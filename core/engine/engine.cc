@@ -1,0 +1,159 @@
+#include "core/engine/engine.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/elastic/elastic_state.h"
+#include "core/elastic/view_forward.h"
+#include "core/model/torch_guard.h"
+
+namespace snapvit {
+namespace {
+
+// Indices of the batch that share a model and a rung.
+using Group = std::vector<size_t>;
+
+at::Tensor StackPixels(std::span<EngineItem* const> items, const Group& group,
+                       const VitConfig& config) {
+  const int64_t height = config.image_height;
+  const int64_t width = config.image_width;
+  at::Tensor pixels = at::empty({static_cast<int64_t>(group.size()), 3, height, width}, at::kFloat);
+  const size_t image = 3 * static_cast<size_t>(height) * width;
+  float* out = pixels.data_ptr<float>();
+  for (const size_t i : group) {
+    std::copy_n(items[i]->pixels.data(), image, out);
+    out += image;
+  }
+  return pixels;
+}
+
+void CopyRow(const at::Tensor& rows, size_t row, std::vector<float>& values) {
+  const at::Tensor source = rows.select(0, static_cast<int64_t>(row)).contiguous();
+  values.resize(source.numel());
+  std::memcpy(values.data(), source.data_ptr<float>(), values.size() * sizeof(float));
+}
+
+at::Tensor EmbeddingRows(EmbeddingKind kind, const VitConfig& config, const at::Tensor& tokens,
+                         const at::Tensor& pooled) {
+  switch (kind) {
+    case EmbeddingKind::kNone:
+      break;
+    case EmbeddingKind::kDefault:
+      return pooled;
+    case EmbeddingKind::kClass:
+      return tokens.select(1, 0);
+    case EmbeddingKind::kMean:
+      return tokens.narrow(1, config.prefix_tokens(), config.patches()).mean(1);
+    case EmbeddingKind::kPatches:
+      return tokens.narrow(1, config.prefix_tokens(), config.patches());
+  }
+  return {};
+}
+
+void RunGroup(std::span<EngineItem* const> items, const Group& group) {
+  const ElasticModel& model = *items[group.front()]->model;
+  const ElasticModel::State& state = model.state();
+  const VitConfig& config = model.config();
+  const View& view = state.views[items[group.front()]->rung];
+  const at::Tensor tokens = ViewTokens(state.weights, view, StackPixels(items, group, config));
+  const at::Tensor pooled = PoolDefault(state.weights, tokens);
+  at::Tensor logits;
+  for (const size_t i : group) {
+    if (items[i]->logits && !logits.defined()) logits = Logits(state.weights, pooled);
+  }
+  std::map<EmbeddingKind, at::Tensor> embeddings;
+  for (size_t row = 0; row < group.size(); ++row) {
+    EngineItem& item = *items[group[row]];
+    if (item.logits) CopyRow(logits, row, item.logit_values);
+    if (item.embedding == EmbeddingKind::kNone) continue;
+    at::Tensor& rows = embeddings[item.embedding];
+    if (!rows.defined()) rows = EmbeddingRows(item.embedding, config, tokens, pooled);
+    CopyRow(rows, row, item.embedding_values);
+    item.embedding_shape.assign(rows.sizes().begin() + 1, rows.sizes().end());
+  }
+}
+
+std::vector<int> AllowedCpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cpus;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return {0};
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+}  // namespace
+
+int AvailableCores() { return static_cast<int>(AllowedCpus().size()); }
+
+absl::Status CheckEmbeddingKind(const VitConfig& config, EmbeddingKind kind) {
+  if (kind == EmbeddingKind::kClass && !config.class_token) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model ", config.architecture,
+                     " has no class token; it can give the pooling default, mean or patches"));
+  }
+  const bool token_norm = kind == EmbeddingKind::kClass || kind == EmbeddingKind::kMean ||
+                          kind == EmbeddingKind::kPatches;
+  if (token_norm && config.norm_after_pooling) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model ", config.architecture,
+                     " has no norm on its tokens (it norms after pooling); it can give the pooling "
+                     "default only"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(const Options& options) {
+  if (options.workers < 1 || options.threads_per_worker < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("engine has ", options.workers, " workers of ",
+                                                   options.threads_per_worker,
+                                                   " threads; expected at least 1, and 0 or more"));
+  }
+  Options resolved = options;
+  if (resolved.threads_per_worker == 0) {
+    resolved.threads_per_worker = std::max(1, AvailableCores() / resolved.workers);
+  }
+  return std::unique_ptr<Engine>(new Engine(resolved));
+}
+
+void Engine::StartWorker(int worker) const {
+  const std::vector<int> cpus = AllowedCpus();
+  const int threads = options_.threads_per_worker;
+  // One worker uses the whole machine: nothing to separate. More of them get a slice of the cores
+  // each, if there are enough.
+  if (options_.workers > 1 && static_cast<size_t>(options_.workers * threads) <= cpus.size()) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int i = 0; i < threads; ++i) CPU_SET(cpus[worker * threads + i], &set);
+    sched_setaffinity(0, sizeof(set), &set);
+  }
+  at::set_num_threads(threads);
+}
+
+void Engine::Run(std::span<EngineItem* const> items, std::span<absl::Status> statuses) const {
+  std::map<std::pair<const ElasticModel*, int>, Group> groups;
+  for (size_t i = 0; i < items.size(); ++i) {
+    groups[{items[i]->model.get(), items[i]->rung}].push_back(i);
+  }
+  for (const auto& [key, group] : groups) {
+    const Group& members = group;
+    const absl::Status status = Guard([&]() -> absl::Status {
+      const c10::InferenceMode inference;
+      RunGroup(items, members);
+      return absl::OkStatus();
+    });
+    for (const size_t i : group) statuses[i] = status;
+  }
+}
+
+}  // namespace snapvit

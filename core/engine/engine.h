@@ -1,0 +1,75 @@
+// Engine: executes batches of images on the CPU, each image at its own rung of its own model. Plain
+// C++ in this header.
+#ifndef SNAPVIT_CORE_ENGINE_ENGINE_H_
+#define SNAPVIT_CORE_ENGINE_ENGINE_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/elastic/elastic_model.h"
+
+namespace snapvit {
+
+// Which vector or vectors an embedding request wants.
+enum class EmbeddingKind {
+  kNone,     // logits only
+  kDefault,  // the model's own pooling
+  kClass,    // the class token after the final norm
+  kMean,     // mean of the patch tokens after the final norm
+  kPatches,  // all patch tokens after the final norm
+};
+
+// What one image wants, and where its results go. Filled by Engine::Run.
+struct EngineItem {
+  std::shared_ptr<const ElasticModel> model;
+  int rung = 0;                   // of `model`'s ladder
+  std::span<const float> pixels;  // [3, H, W], normalised; read until Run returns
+  EmbeddingKind embedding = EmbeddingKind::kDefault;
+  bool logits = false;
+
+  std::vector<float> embedding_values;  // [D] or, with kPatches, [P, D]; not normalised
+  std::vector<int64_t> embedding_shape;
+  std::vector<float> logit_values;  // [C]
+};
+
+// INVALID_ARGUMENT / FAILED_PRECONDITION, saying what the model can give, if it cannot give this
+// kind.
+absl::Status CheckEmbeddingKind(const VitConfig& config, EmbeddingKind kind);
+
+// Thread-safe: workers run batches side by side. Only threads that called StartWorker may call Run.
+class Engine {
+ public:
+  struct Options {
+    int workers = 1;  // threads that call Run
+    int threads_per_worker =
+        0;  // of a matrix product; 0: cores of the machine / workers, at least 1
+  };
+  static absl::StatusOr<std::unique_ptr<Engine>> Create(const Options& options);
+
+  // Call once on each worker's own thread before its first Run: sets affinity, then the number of
+  // compute threads (OpenMP settings are per calling thread).
+  void StartWorker(int worker) const;
+
+  // Runs the items, grouped by (model, rung), and sets one status each. INTERNAL if the computation
+  // failed, RESOURCE_EXHAUSTED if memory did; other items are not affected. Blocks; never throws.
+  void Run(std::span<EngineItem* const> items, std::span<absl::Status> statuses) const;
+
+  int workers() const { return options_.workers; }
+  int threads_per_worker() const { return options_.threads_per_worker; }
+
+ private:
+  explicit Engine(const Options& options) : options_(options) {}
+
+  const Options options_;
+};
+
+// Cores that this process may use (affinity and cgroup limit respected through the affinity mask).
+int AvailableCores();
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_ENGINE_ENGINE_H_

@@ -1,0 +1,80 @@
+// ElasticLoader: from a model folder to an ElasticModel, with the ordering found, or computed and
+// cached.
+#ifndef SNAPVIT_CORE_SNAPVIT_ELASTIC_LOADER_H_
+#define SNAPVIT_CORE_SNAPVIT_ELASTIC_LOADER_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/progress.h"
+#include "core/elastic/elastic_model.h"
+#include "core/elastic/ordering.h"
+
+namespace snapvit {
+
+struct ElasticLoaderOptions {
+  std::string model_dir;
+  std::string model_name;  // empty: the folder's name
+  // A file that must fit the model. Empty: look into the cache folder, then the model folder.
+  std::string ordering_file;
+  // Where computed orderings and hashes are kept. Empty:
+  // ${XDG_CACHE_HOME:-~/.cache}/snapvit/<fingerprint>.
+  std::string cache_dir;
+  std::string calibration = "synthetic";  // or a folder of images
+  size_t calibration_images = 256;
+  uint64_t seed = 42;
+  absl::Duration order_time = absl::Minutes(5);
+  LadderOptions ladder;
+  ExecutionDtype dtype = ExecutionDtype::kFloat32;
+};
+
+// What happened to a computed ordering.
+struct ComputedOrdering {
+  Ordering ordering;
+  std::string path;           // of the file it was written to; empty if it could not be
+  std::string cache_warning;  // why it could not be written
+};
+
+// Maps the checkpoint while it lives: destroy it after the last Load to release the file.
+// Thread-compatible. Methods that use ATen say so: call them from a thread that may.
+class ElasticLoader {
+ public:
+  // Reads and validates config and tensors, and fingerprints them. Errors name the file. Uses no
+  // compute.
+  static absl::StatusOr<std::unique_ptr<ElasticLoader>> Create(const ElasticLoaderOptions& options);
+  ~ElasticLoader();
+
+  // The ordering that look-up finds: --ordering file, cache folder, model folder. Nothing if there
+  // is none; an automatic file that is damaged or does not fit counts as none (with the reason in
+  // `ignored`, if given). An explicit file that is missing, damaged or does not fit is an error.
+  absl::StatusOr<std::optional<Ordering>> FindOrdering(std::string* ignored = nullptr) const;
+
+  // Computes an ordering and writes it into the cache folder; not being able to write is no error.
+  // Uses ATen.
+  absl::StatusOr<ComputedOrdering> Compute(const ProgressFn& progress) const;
+
+  // The model with this ordering; without one, the dense model alone. Uses ATen.
+  absl::StatusOr<std::shared_ptr<const ElasticModel>> Load(std::optional<Ordering> ordering) const;
+
+  const std::string& fingerprint() const;
+  const VitConfig& config() const;
+  const std::string& model_name() const;
+
+ private:
+  struct State;
+  explicit ElasticLoader(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+// Create, FindOrdering, Compute if there is none, Load: what local tools do. Warnings go to
+// standard error.
+absl::StatusOr<std::shared_ptr<const ElasticModel>> OpenElasticModel(
+    const ElasticLoaderOptions& options, const ProgressFn& progress);
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_SNAPVIT_ELASTIC_LOADER_H_

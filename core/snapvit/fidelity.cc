@@ -1,0 +1,168 @@
+#include "core/snapvit/fidelity.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "core/base/status_macros.h"
+#include "core/elastic/elastic_state.h"
+#include "core/elastic/view_forward.h"
+#include "core/image/preprocess.h"
+#include "core/model/torch_guard.h"
+
+namespace snapvit {
+namespace {
+
+constexpr size_t kBatch = 16;
+
+// Rungs to measure, rising, dense last.
+std::vector<int> MeasuredRungs(const Ladder& ladder, int points) {
+  const int count = std::min(points, ladder.size());
+  if (count == 1) return {ladder.dense()};
+  std::vector<int> rungs;
+  for (int i = 0; i < count; ++i) {
+    rungs.push_back(static_cast<int>(std::lround(1.0 * i * ladder.dense() / (count - 1))));
+  }
+  return rungs;
+}
+
+class FidelityMeasurement {
+ public:
+  FidelityMeasurement(const ElasticModel& model, const CalibrationSource& source,
+                      const FidelityOptions& options)
+      : model_(model),
+        source_(source),
+        options_(options),
+        rungs_(MeasuredRungs(model.ladder(), options.points)),
+        end_(std::min(source.size(), options.first_image + options.images)),
+        next_(options.first_image),
+        embeddings_(rungs_.size()),
+        classes_(rungs_.size()) {}
+
+  absl::Status Run(const ProgressFn& progress) {
+    for (size_t batch = 0; next_ < end_; ++batch) {
+      if (batch >= 2 && options_.clock->Now() >= options_.stop_at) break;
+      RETURN_IF_ERROR(RunBatch());
+      const double done = static_cast<double>(next_ - options_.first_image);
+      if (progress && !progress({"fidelity", done / (end_ - options_.first_image)})) {
+        return absl::CancelledError("ordering was stopped while measuring fidelity");
+      }
+    }
+    if (embeddings_.front().empty()) {
+      return absl::FailedPreconditionError("no calibration image is left to measure fidelity on");
+    }
+    return absl::OkStatus();
+  }
+
+  FidelityCurve Curve() const {
+    const at::Tensor dense = at::cat(embeddings_.back());
+    const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
+    const at::Tensor centred_dense = dense - mean;
+    const double images = static_cast<double>(dense.size(0));
+    FidelityCurve curve;
+    for (size_t i = 0; i < rungs_.size(); ++i) {
+      const at::Tensor cosine =
+          at::cosine_similarity(at::cat(embeddings_[i]) - mean, centred_dense, /*dim=*/1);
+      const double deviation =
+          images > 1 ? cosine.std(0, /*unbiased=*/true, false).item<double>() : 0;
+      curve.compute.push_back(static_cast<float>(model_.ladder().rung(rungs_[i]).compute));
+      curve.fidelity.push_back(cosine.mean().item<float>());
+      curve.standard_error.push_back(static_cast<float>(deviation / std::sqrt(images)));
+      if (!classes_.back().empty()) {
+        const at::Tensor same = at::cat(classes_[i]) == at::cat(classes_.back());
+        curve.agreement.push_back(same.to(at::kFloat).mean().item<float>());
+      }
+    }
+    MakeNonDecreasing(curve.fidelity);
+    return curve;
+  }
+
+ private:
+  // The next images as the model's input, [images, 3, H, W]. Unreadable images are left out: they
+  // were reported when the gradients met their share of them.
+  at::Tensor NextPixels() {
+    const Preprocessing& preprocessing = model_.preprocessing();
+    at::Tensor pixels = at::empty(
+        {static_cast<int64_t>(kBatch), 3, preprocessing.height, preprocessing.width}, at::kFloat);
+    const size_t image_size = 3 * static_cast<size_t>(preprocessing.height) * preprocessing.width;
+    int64_t rows = 0;
+    for (const size_t end = std::min(end_, next_ + kBatch); next_ < end; ++next_) {
+      const absl::StatusOr<Image> image = source_.Get(next_);
+      if (!image.ok()) continue;
+      const std::span<float> row(pixels.data_ptr<float>() + rows * image_size, image_size);
+      if (Preprocess(*image, preprocessing, row).ok()) ++rows;
+    }
+    return pixels.narrow(0, 0, rows);
+  }
+
+  absl::Status RunBatch() {
+    return Guard([&]() -> absl::Status {
+      const c10::InferenceMode inference;
+      const at::Tensor pixels = NextPixels();
+      if (pixels.size(0) == 0) return absl::OkStatus();
+      const ElasticModel::State& state = model_.state();
+      for (size_t i = 0; i < rungs_.size(); ++i) {
+        const at::Tensor tokens = ViewTokens(state.weights, state.views[rungs_[i]], pixels);
+        const at::Tensor embedding = PoolDefault(state.weights, tokens);
+        embeddings_[i].push_back(embedding.clone());
+        if (model_.config().num_classes > 0) {
+          classes_[i].push_back(Logits(state.weights, embedding).argmax(1));
+        }
+      }
+      return absl::OkStatus();
+    });
+  }
+
+  const ElasticModel& model_;
+  const CalibrationSource& source_;
+  const FidelityOptions& options_;
+  const std::vector<int> rungs_;
+  const size_t end_;
+  size_t next_;
+  std::vector<std::vector<at::Tensor>> embeddings_;  // per measured rung and batch, [images, D]
+  std::vector<std::vector<at::Tensor>> classes_;     // [images]; empty without a classifier
+};
+
+}  // namespace
+
+void MakeNonDecreasing(std::vector<float>& values) {
+  struct Block {
+    double sum;
+    size_t count;
+    double mean() const { return sum / static_cast<double>(count); }
+  };
+  std::vector<Block> blocks;
+  for (const float value : values) {
+    blocks.push_back({value, 1});
+    while (blocks.size() > 1 && blocks[blocks.size() - 2].mean() > blocks.back().mean()) {
+      blocks[blocks.size() - 2].sum += blocks.back().sum;
+      blocks[blocks.size() - 2].count += blocks.back().count;
+      blocks.pop_back();
+    }
+  }
+  size_t i = 0;
+  for (const Block& block : blocks) {
+    for (size_t end = i + block.count; i < end; ++i) values[i] = static_cast<float>(block.mean());
+  }
+}
+
+absl::StatusOr<FidelityCurve> MeasureFidelity(const ElasticModel& model,
+                                              const CalibrationSource& source,
+                                              const FidelityOptions& options,
+                                              const ProgressFn& progress) {
+  FidelityMeasurement measurement(model, source, options);
+  RETURN_IF_ERROR(measurement.Run(progress));
+  absl::StatusOr<FidelityCurve> curve = absl::InternalError("");
+  RETURN_IF_ERROR(Guard([&]() -> absl::Status {
+    curve = measurement.Curve();
+    return absl::OkStatus();
+  }));
+  return curve;
+}
+
+}  // namespace snapvit

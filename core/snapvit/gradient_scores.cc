@@ -1,0 +1,184 @@
+#include "core/snapvit/gradient_scores.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/reference_forward.h"
+#include "core/model/torch_guard.h"
+#include "core/snapvit/crops.h"
+
+namespace snapvit {
+namespace {
+
+// Activations that autograd keeps for one view, roughly: what each block stores for its backward
+// pass.
+size_t ActivationBytesPerView(const VitConfig& config) {
+  const size_t tokens = config.tokens();
+  const size_t attention = 3 * static_cast<size_t>(config.num_heads) * tokens;
+  const size_t per_token =
+      12 * static_cast<size_t>(config.embed_dim) + 3 * config.mlp_hidden + attention;
+  return config.depth * tokens * per_token * sizeof(float);
+}
+
+// The parameters whose gradients are scores: fc1 and qkv weights of every block, in this order.
+std::vector<at::Tensor> ScoredParameters(VitWeights& weights) {
+  std::vector<at::Tensor> parameters;
+  for (BlockWeights& block : weights.blocks) {
+    for (at::Tensor* weight : {&block.fc1_weight, &block.qkv_weight}) {
+      *weight = weight->detach().set_requires_grad(true);
+      parameters.push_back(*weight);
+    }
+  }
+  return parameters;
+}
+
+// Mean over each unit's share of the rows: [units·rows, D] -> [units].
+std::vector<float> MeanSquares(const at::Tensor& gradient, int64_t units) {
+  const at::Tensor means = gradient.square().reshape({units, -1}).mean(1).contiguous();
+  return {means.data_ptr<float>(), means.data_ptr<float>() + units};
+}
+
+class ScoreComputation {
+ public:
+  ScoreComputation(const VitWeights& weights, const Preprocessing& preprocessing,
+                   const CalibrationSource& source, const GradientScoresOptions& options)
+      : weights_(weights),
+        parameters_(ScoredParameters(weights_)),
+        preprocessing_(preprocessing),
+        source_(source),
+        options_(options),
+        images_(std::min(options.images, source.size())) {
+    const size_t views = options.global_views + options.local_views;
+    const size_t per_image = views * ActivationBytesPerView(weights.config);
+    batch_images_ = std::clamp<size_t>(options.activation_bytes / per_image, 1, 16);
+    for (const at::Tensor& parameter : parameters_) sums_.push_back(at::zeros_like(parameter));
+  }
+
+  absl::Status Run(const ProgressFn& progress) {
+    while (next_ < images_) {
+      RETURN_IF_ERROR(RunBatch());
+      if (progress && !progress({"gradients", static_cast<double>(next_) / images_})) {
+        return absl::CancelledError("ordering was stopped while computing gradients");
+      }
+      if (options_.clock->Now() >= options_.stop_at) break;
+    }
+    if (used_ == 0 || failed_ > next_ / 10) {
+      return absl::Status(
+          first_failure_.code(),
+          absl::StrCat(failed_, " of ", next_,
+                       " calibration images failed; the first: ", first_failure_.message()));
+    }
+    return absl::OkStatus();
+  }
+
+  GradientScores Scores() const {
+    const VitConfig& config = weights_.config;
+    GradientScores scores;
+    scores.images = used_;
+    for (int block = 0; block < config.depth; ++block) {
+      const std::vector<float> mlp = MeanSquares(sums_[2 * block], config.mlp_hidden);
+      scores.mlp.insert(scores.mlp.end(), mlp.begin(), mlp.end());
+      const at::Tensor value_rows = sums_[2 * block + 1].chunk(3, 0)[2];
+      const std::vector<float> heads = MeanSquares(value_rows, config.num_heads);
+      scores.heads.insert(scores.heads.end(), heads.begin(), heads.end());
+    }
+    return scores;
+  }
+
+ private:
+  // Views of the next images, [images·views, 3, H, W]; images that cannot be read are counted and
+  // left out.
+  at::Tensor NextViews() {
+    const int64_t views = options_.global_views + options_.local_views;
+    const size_t view_size = 3 * static_cast<size_t>(preprocessing_.height) * preprocessing_.width;
+    at::Tensor pixels = at::empty({static_cast<int64_t>(batch_images_) * views, 3,
+                                   preprocessing_.height, preprocessing_.width});
+    float* out = pixels.data_ptr<float>();
+    int64_t rows = 0;
+    for (const size_t end = std::min(images_, next_ + batch_images_); next_ < end; ++next_) {
+      const absl::StatusOr<Image> image = source_.Get(next_);
+      if (!image.ok()) {
+        if (failed_++ == 0) first_failure_ = image.status();
+        continue;
+      }
+      Random random(options_.seed, next_);
+      for (int64_t view = 0; view < views; ++view, ++rows) {
+        const CropRange& range = view < options_.global_views ? kGlobalCrop : kLocalCrop;
+        const CropBox box = RandomCropBox(image->width, image->height, range, random);
+        CropToInput(*image, box, preprocessing_, std::span(out + rows * view_size, view_size));
+      }
+    }
+    return pixels.narrow(0, 0, rows);
+  }
+
+  absl::Status RunBatch() {
+    const at::Tensor pixels = NextViews();
+    if (pixels.size(0) == 0) return absl::OkStatus();
+    const int64_t views = options_.global_views + options_.local_views;
+    const int64_t images = pixels.size(0) / views;
+    RETURN_IF_ERROR(Guard([&]() -> absl::Status {
+      const at::Tensor embeddings = ReferenceForward(weights_, pixels)
+                                        .pooled.view({images, views, weights_.config.embed_dim});
+      const at::Tensor loss = SelfDistillationLoss(embeddings, options_.global_views);
+      const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, parameters_);
+      for (size_t i = 0; i < sums_.size(); ++i) sums_[i].add_(gradients[i]);
+      return absl::OkStatus();
+    }));
+    used_ += images;
+    return absl::OkStatus();
+  }
+
+  VitWeights
+      weights_;  // shares storage with the caller's; only the scored parameters require gradients
+  std::vector<at::Tensor> parameters_;
+  const Preprocessing& preprocessing_;
+  const CalibrationSource& source_;
+  const GradientScoresOptions& options_;
+  const size_t images_;
+  size_t batch_images_ = 1;
+  std::vector<at::Tensor> sums_;
+  size_t next_ = 0;
+  size_t used_ = 0;
+  size_t failed_ = 0;
+  absl::Status first_failure_;
+};
+
+}  // namespace
+
+at::Tensor SelfDistillationLoss(const at::Tensor& embeddings, int64_t global_views) {
+  const at::Tensor normalised = embeddings / embeddings.norm(2, {-1}, /*keepdim=*/true);
+  const at::Tensor log_student = normalised.log_softmax(-1);
+  const at::Tensor teacher = normalised.narrow(1, 0, global_views).detach().softmax(-1);
+  // [images, teachers, students]
+  const at::Tensor entropies = -at::matmul(teacher, log_student.transpose(1, 2));
+  // A view is not its own student.
+  const at::Tensor others = 1 - at::eye(global_views, embeddings.size(1), embeddings.options());
+  return (entropies * others).sum();
+}
+
+absl::StatusOr<GradientScores> ComputeGradientScores(const VitWeights& weights,
+                                                     const Preprocessing& preprocessing,
+                                                     const CalibrationSource& source,
+                                                     const GradientScoresOptions& options,
+                                                     const ProgressFn& progress) {
+  if (options.global_views < 1 || options.local_views < 0 ||
+      options.global_views + options.local_views < 2 || source.size() == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "gradient scores need at least one global view, two views in all and one image; got ",
+        options.global_views, " global, ", options.local_views, " local, ", source.size(),
+        " images"));
+  }
+  ScoreComputation computation(weights, preprocessing, source, options);
+  RETURN_IF_ERROR(computation.Run(progress));
+  return computation.Scores();
+}
+
+}  // namespace snapvit

@@ -1,0 +1,45 @@
+// ComputeOrdering: the whole calibration of a model, from unlabelled images to an Ordering with
+// measured fidelity.
+#ifndef SNAPVIT_CORE_SNAPVIT_ORDER_H_
+#define SNAPVIT_CORE_SNAPVIT_ORDER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/base/progress.h"
+#include "core/elastic/elastic_model.h"
+#include "core/elastic/ordering.h"
+#include "core/model/model_folder.h"
+#include "core/snapvit/calibration.h"
+
+namespace snapvit {
+
+struct OrderOptions {
+  // Images for gradients; a third of that again, from behind them in the source, measures fidelity.
+  // With a smaller source both shrink in proportion, so that the two never share an image.
+  size_t images = 256;
+  uint64_t seed = 42;
+  // Wall time for everything; what is done by then is kept. The gradients get two thirds.
+  absl::Duration time_limit = absl::InfiniteDuration();
+  ExecutionDtype dtype = ExecutionDtype::kFloat32;  // that fidelity is measured in
+  LadderOptions ladder;
+  const Clock* clock = Clock::Monotonic();
+};
+
+// Images that a source needs for OrderOptions::images.
+size_t CalibrationImagesFor(size_t gradient_images);
+
+// `fingerprint` goes into the ordering. Deterministic for a seed, source and machine unless time
+// runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of the weights, the gradients
+// of fc1 and qkv, and GradientScoresOptions::activation_bytes. REQUIRES: the calling thread may use
+// ATen.
+absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::string& fingerprint,
+                                         const CalibrationSource& source,
+                                         const OrderOptions& options, const ProgressFn& progress);
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_SNAPVIT_ORDER_H_
