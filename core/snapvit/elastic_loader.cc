@@ -38,6 +38,16 @@ absl::StatusOr<std::unique_ptr<CalibrationSource>> OpenCalibration(
                               2 * preprocessing.height, 2 * preprocessing.width, options.seed);
 }
 
+// The ordering in a file, if it is one of this model; messages name the file.
+absl::StatusOr<Ordering> ReadFitting(const std::string& path, const VitConfig& config,
+                                     const std::string& fingerprint) {
+  ASSIGN_OR_RETURN(Ordering ordering, ReadOrdering(path));
+  if (absl::Status fits = CheckOrderingFits(ordering, config, fingerprint); !fits.ok()) {
+    return absl::Status(fits.code(), absl::StrCat(path, ": ", fits.message()));
+  }
+  return ordering;
+}
+
 }  // namespace
 
 struct ElasticLoader::State {
@@ -69,11 +79,7 @@ absl::StatusOr<std::unique_ptr<ElasticLoader>> ElasticLoader::Create(
 absl::StatusOr<std::optional<Ordering>> ElasticLoader::FindOrdering(std::string* ignored) const {
   const ElasticLoaderOptions& options = state_->options;
   if (!options.ordering_file.empty()) {
-    ASSIGN_OR_RETURN(Ordering ordering, ReadOrdering(options.ordering_file));
-    if (absl::Status status = CheckOrderingFits(ordering, config(), fingerprint()); !status.ok()) {
-      return absl::Status(status.code(),
-                          absl::StrCat(options.ordering_file, ": ", status.message()));
-    }
+    ASSIGN_OR_RETURN(Ordering ordering, ReadFitting(options.ordering_file, config(), fingerprint()));
     return ordering;
   }
   for (const std::string& folder : {state_->cache_dir, options.model_dir}) {
@@ -81,11 +87,9 @@ absl::StatusOr<std::optional<Ordering>> ElasticLoader::FindOrdering(std::string*
     const std::string path = absl::StrCat(folder, "/", kOrderingFile);
     std::error_code error;
     if (!std::filesystem::exists(path, error)) continue;
-    absl::StatusOr<Ordering> ordering = ReadOrdering(path);
-    absl::Status status = ordering.status();
-    if (status.ok()) status = CheckOrderingFits(*ordering, config(), fingerprint());
-    if (status.ok()) return *std::move(ordering);
-    if (ignored != nullptr) *ignored = absl::StrCat(path, ": ", status.message());
+    absl::StatusOr<Ordering> ordering = ReadFitting(path, config(), fingerprint());
+    if (ordering.ok()) return *std::move(ordering);
+    if (ignored != nullptr) *ignored = std::string(ordering.status().message());
   }
   return std::nullopt;
 }

@@ -59,7 +59,9 @@ TEST(Ladder, RungsAreNestedAndDistinctAndRounded) {
       EXPECT_GE(ladder.rung(i).keep.channels[block], ladder.rung(i - 1).keep.channels[block]);
       EXPECT_GE(ladder.rung(i).keep.heads[block], ladder.rung(i - 1).keep.heads[block]);
     }
-    if (i > 0) EXPECT_GT(ladder.rung(i).compute, ladder.rung(i - 1).compute);
+    if (i > 0) {
+      EXPECT_GT(ladder.rung(i).compute, ladder.rung(i - 1).compute);
+    }
   }
 }
 

@@ -41,7 +41,9 @@ TEST_F(ResolveBudgetTest, ComputeMeansTheLargestRungNotAbove) {
   for (const double compute : {0.3, 0.333, 0.5, 0.75, 0.987, 1.0}) {
     const RungInterval interval = *Resolve(ComputeTarget{compute});
     EXPECT_LE(Compute(interval.wanted), compute);
-    if (interval.wanted < ladder_.dense()) EXPECT_GT(Compute(interval.wanted + 1), compute);
+    if (interval.wanted < ladder_.dense()) {
+      EXPECT_GT(Compute(interval.wanted + 1), compute);
+    }
     EXPECT_EQ(interval.requested_compute, compute);
     EXPECT_EQ(interval.reason, BudgetReason::kAsRequested);
   }

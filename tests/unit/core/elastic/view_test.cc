@@ -114,7 +114,9 @@ TEST_P(ViewTest, SharesStorageWithTheDenseWeights) {
       for (const auto& [slice, dense] : pairs) {
         if (!dense.defined()) continue;
         EXPECT_TRUE(slice.is_alias_of(dense));
-        EXPECT_EQ(slice.data_ptr(), dense.data_ptr());
+        if (slice.numel() > 0) {  // ATen gives no address for an empty slice
+          EXPECT_EQ(slice.data_ptr(), dense.data_ptr());
+        }
         EXPECT_TRUE(slice.is_contiguous());
         EXPECT_LE(slice.nbytes(), dense.nbytes());
       }
