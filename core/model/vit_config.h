@@ -1,5 +1,5 @@
-// VitConfig: what shapes a Vision Transformer, in plain C++ types. A model family is a set of features
-// (one row of the table in timm_config.cc); the plain ViT is the row with everything optional switched off.
+// VitConfig: what shapes a Vision Transformer, in plain C++ types. A model family is a set of
+// features (docs/models.md); the plain ViT is the row with everything optional switched off.
 #ifndef SNAPVIT_CORE_MODEL_VIT_CONFIG_H_
 #define SNAPVIT_CORE_MODEL_VIT_CONFIG_H_
 
@@ -10,7 +10,7 @@ namespace snapvit {
 // What the model's own embedding is, computed from the tokens after the last block.
 enum class ModelPooling {
   kClassToken,  // token 0 after the final norm (timm global_pool="token")
-  kMean,        // mean of the patch tokens (timm "avg"); the final norm may come after it, see norm_after_pooling
+  kMean,        // mean of the patch tokens (timm "avg"), maybe before the final norm
 };
 
 // The nonlinearity of the MLP.
@@ -36,10 +36,12 @@ struct VitConfig {
   int num_classes = 0;       // C, 0 without a classifier
   bool class_token = true;   // one token before the patch tokens
   ModelPooling pooling = ModelPooling::kClassToken;
-  bool norm_after_pooling = false;  // timm's fc_norm: no norm on the tokens, one on the pooled vector
+  // timm's fc_norm: no norm on the tokens, one on the pooled vector.
+  bool norm_after_pooling = false;
   BlockFeatures block;
 
   int prefix_tokens() const { return class_token ? 1 : 0; }
+  // Whole patches only: pixels beyond the last one are not seen (so400m/14 at 384: 27 x 27).
   int grid_height() const { return image_height / patch_size; }
   int grid_width() const { return image_width / patch_size; }
   int patches() const { return grid_height() * grid_width(); }

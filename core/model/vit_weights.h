@@ -1,5 +1,6 @@
 // VitWeights: the parameters of a dense Vision Transformer in the checkpoint's own order and layout
-// (timm's): the form that the reference forward, the gradient scores and the permutation start from.
+// (timm's): the form that the reference forward, the gradient scores and the permutation start
+// from.
 #ifndef SNAPVIT_CORE_MODEL_VIT_WEIGHTS_H_
 #define SNAPVIT_CORE_MODEL_VIT_WEIGHTS_H_
 
@@ -7,6 +8,7 @@
 
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "core/model/vit_config.h"
 
 namespace snapvit {
@@ -27,14 +29,24 @@ struct BlockWeights {
 
 struct VitWeights {
   VitConfig config;
-  at::Tensor patch_weight;            // [D, 3, p, p]
-  at::Tensor patch_bias;              // [D]
-  at::Tensor class_token;             // [1, 1, D], undefined without one
-  at::Tensor position_embedding;      // [1, tokens, D]
-  std::vector<BlockWeights> blocks;   // depth of them
-  at::Tensor norm_weight, norm_bias;  // [D]: on the tokens, or after pooling with norm_after_pooling
+  at::Tensor patch_weight;        // [D, 3, p, p]
+  at::Tensor patch_bias;          // [D]
+  at::Tensor class_token;         // [1, 1, D], undefined without one
+  at::Tensor position_embedding;  // [1, tokens, D]: class token (zero if it has none), then patches
+  std::vector<BlockWeights> blocks;  // depth of them
+  at::Tensor norm_weight,
+      norm_bias;  // [D]: on the tokens, or after pooling with norm_after_pooling
   at::Tensor head_weight, head_bias;  // [C, D], [C], undefined without a classifier
 };
+
+// Every member, defined or not, in a fixed order: what converts, counts or moves all weights walks
+// these.
+std::vector<at::Tensor*> TensorsOf(BlockWeights& block);
+std::vector<at::Tensor*> TensorsOf(VitWeights& weights);
+
+// A copy in f32 that owns its memory, also if the weights are f32 already. RESOURCE_EXHAUSTED
+// without memory.
+absl::StatusOr<VitWeights> ToFloat32(const VitWeights& weights);
 
 }  // namespace snapvit
 

@@ -79,7 +79,8 @@ absl::StatusOr<std::unique_ptr<ElasticLoader>> ElasticLoader::Create(
 absl::StatusOr<std::optional<Ordering>> ElasticLoader::FindOrdering(std::string* ignored) const {
   const ElasticLoaderOptions& options = state_->options;
   if (!options.ordering_file.empty()) {
-    ASSIGN_OR_RETURN(Ordering ordering, ReadFitting(options.ordering_file, config(), fingerprint()));
+    ASSIGN_OR_RETURN(Ordering ordering,
+                     ReadFitting(options.ordering_file, config(), fingerprint()));
     return ordering;
   }
   for (const std::string& folder : {state_->cache_dir, options.model_dir}) {

@@ -126,8 +126,7 @@ class ScoreComputation {
     const int64_t images = pixels.size(0) / views;
     RETURN_IF_ERROR(Guard([&]() -> absl::Status {
       ASSIGN_OR_RETURN(const ReferenceOutput output, ReferenceForward(weights_, pixels));
-      const at::Tensor embeddings =
-          output.pooled.view({images, views, weights_.config.embed_dim});
+      const at::Tensor embeddings = output.pooled.view({images, views, weights_.config.embed_dim});
       const at::Tensor loss = SelfDistillationLoss(embeddings, options_.global_views);
       const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, parameters_);
       for (size_t i = 0; i < sums_.size(); ++i) sums_[i].add_(gradients[i]);

@@ -1,0 +1,32 @@
+// Connections to a server, and what every call on them carries.
+#ifndef SNAPVIT_CLIENT_CHANNEL_H_
+#define SNAPVIT_CLIENT_CHANNEL_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/client.h"
+
+namespace snapvit::client {
+
+// INVALID_ARGUMENT, naming the option and its value, if a client cannot work with them.
+absl::Status ValidateClientOptions(const ClientOptions& options);
+
+// A channel that reconnects quickly and leaves retries to CallWithRetry.
+std::shared_ptr<grpc::Channel> OpenChannel(const ClientOptions& options);
+
+// Adds the key and, unless `time_left` is infinite, the deadline.
+void PrepareContext(const ClientOptions& options, absl::Duration time_left,
+                    grpc::ClientContext& context);
+
+// The outcome of a call that `context` was used for.
+Attempt MakeAttempt(const grpc::Status& status, const grpc::ClientContext& context);
+
+}  // namespace snapvit::client
+
+#endif  // SNAPVIT_CLIENT_CHANNEL_H_

@@ -1,0 +1,65 @@
+#include "core/model/fingerprint.h"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/sha256.h"
+#include "core/base/status_macros.h"
+#include "core/model/file_hash.h"
+#include "core/model/model_files.h"
+
+namespace snapvit {
+namespace {
+
+// The bits, so that no decimal rounding lies between two configurations.
+template <typename T>
+void AddBits(Sha256& hash, T value) {
+  hash.AddField(std::string_view(reinterpret_cast<const char*>(&value), sizeof(value)));
+}
+
+void AddPreprocessing(Sha256& hash, const Preprocessing& preprocessing) {
+  AddBits(hash, static_cast<int32_t>(preprocessing.height));
+  AddBits(hash, static_cast<int32_t>(preprocessing.width));
+  AddBits(hash, static_cast<int32_t>(preprocessing.interpolation));
+  AddBits(hash, static_cast<int32_t>(preprocessing.crop_mode));
+  AddBits(hash, preprocessing.crop_pct);
+  for (const float value : preprocessing.mean) AddBits(hash, value);
+  for (const float value : preprocessing.std) AddBits(hash, value);
+}
+
+}  // namespace
+
+absl::StatusOr<ModelHashes> HashModelFolder(const std::string& folder,
+                                            const std::string& cache_dir) {
+  ASSIGN_OR_RETURN(const ModelFiles files, FindModelFiles(folder));
+  ASSIGN_OR_RETURN(const std::string config, CachedFileHash(files.config, cache_dir));
+  ModelHashes hashes;
+  ASSIGN_OR_RETURN(hashes.weights, CachedFileHash(files.weights, cache_dir));
+  Sha256 hash;
+  hash.AddField("snapvit model 1");
+  hash.AddField(config);
+  hash.AddField(hashes.weights);
+  hashes.fingerprint = hash.HexDigest();
+  return hashes;
+}
+
+absl::StatusOr<std::string> ModelFingerprint(const std::string& folder,
+                                             const std::string& cache_dir) {
+  ASSIGN_OR_RETURN(ModelHashes hashes, HashModelFolder(folder, cache_dir));
+  return std::move(hashes.fingerprint);
+}
+
+std::string EmbeddingSpaceId(std::string_view weights_hash, const Preprocessing& preprocessing,
+                             std::string_view pooling, int dimensions) {
+  Sha256 hash;
+  hash.AddField("snapvit embedding space 1");
+  hash.AddField(weights_hash);
+  AddPreprocessing(hash, preprocessing);
+  hash.AddField(pooling);
+  AddBits(hash, static_cast<int32_t>(dimensions));
+  return hash.HexDigest();
+}
+
+}  // namespace snapvit

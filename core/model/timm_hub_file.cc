@@ -1,0 +1,157 @@
+#include "core/model/timm_hub_file.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/json_document.h"
+#include "core/model/json_fields.h"
+#include "core/model/model_limits.h"
+#include "core/model/timm_model_args.h"
+
+namespace snapvit {
+namespace {
+
+using Json = nlohmann::json;
+
+// timm's defaults for what a pretrained_cfg leaves out.
+constexpr std::array<float, 3> kImageNetMean = {0.485F, 0.456F, 0.406F};
+constexpr std::array<float, 3> kImageNetStd = {0.229F, 0.224F, 0.225F};
+constexpr double kDefaultCropPct = 0.875;
+
+absl::Status ReadInterpolation(const JsonFields& cfg, Preprocessing& preprocessing) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> name, cfg.String("interpolation"));
+  if (!name || *name == "bicubic") {
+    preprocessing.interpolation = Interpolation::kBicubic;
+  } else if (*name == "bilinear") {
+    preprocessing.interpolation = Interpolation::kBilinear;
+  } else if (*name == "lanczos") {
+    preprocessing.interpolation = Interpolation::kLanczos;
+  } else {
+    return cfg.Unexpected("interpolation", "\"bicubic\", \"bilinear\" or \"lanczos\"");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadCrop(const JsonFields& cfg, Preprocessing& preprocessing) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> mode, cfg.String("crop_mode"));
+  if (!mode || *mode == "center") {
+    preprocessing.crop_mode = CropMode::kCenter;
+  } else if (*mode == "squash") {
+    preprocessing.crop_mode = CropMode::kSquash;
+  } else if (*mode == "border") {
+    preprocessing.crop_mode = CropMode::kBorder;
+  } else {
+    return cfg.Unexpected("crop_mode", "\"center\", \"squash\" or \"border\"");
+  }
+  ASSIGN_OR_RETURN(const std::optional<double> crop_pct, cfg.Number("crop_pct", 0.01, 1));
+  preprocessing.crop_pct = crop_pct.value_or(kDefaultCropPct);
+  return absl::OkStatus();
+}
+
+absl::Status ReadChannels(const JsonFields& cfg, const std::string& key, double min, double max,
+                          std::array<float, 3>& out) {
+  ASSIGN_OR_RETURN(const std::optional<std::vector<double>> values,
+                   cfg.Numbers(key, out.size(), min, max));
+  for (size_t i = 0; values && i < out.size(); ++i) out[i] = static_cast<float>((*values)[i]);
+  return absl::OkStatus();
+}
+
+absl::Status ReadInputSize(const JsonFields& cfg, TimmHubFile& file) {
+  if (!cfg.Has("input_size")) return absl::OkStatus();
+  const Json& size = cfg.json()["input_size"];
+  const std::string expected = absl::StrCat("[3, height, width] from 1 to ", kMaxImageSize);
+  if (!size.is_array() || size.size() != 3 || size[0] != 3)
+    return cfg.Unexpected("input_size", expected);
+  for (const size_t i : {1, 2}) {
+    if (!size[i].is_number_unsigned() || size[i].get<uint64_t>() < 1 ||
+        size[i].get<uint64_t>() > static_cast<uint64_t>(kMaxImageSize)) {
+      return cfg.Unexpected("input_size", expected);
+    }
+  }
+  file.input_size = {size[1].get<int>(), size[2].get<int>()};
+  return absl::OkStatus();
+}
+
+absl::Status ReadPretrainedCfg(const JsonFields& cfg, TimmHubFile& file) {
+  Preprocessing& preprocessing = file.preprocessing;
+  RETURN_IF_ERROR(ReadInterpolation(cfg, preprocessing));
+  RETURN_IF_ERROR(ReadCrop(cfg, preprocessing));
+  preprocessing.mean = kImageNetMean;
+  preprocessing.std = kImageNetStd;
+  RETURN_IF_ERROR(ReadChannels(cfg, "mean", -1000, 1000, preprocessing.mean));
+  RETURN_IF_ERROR(ReadChannels(cfg, "std", 1e-6, 1000, preprocessing.std));
+  return ReadInputSize(cfg, file);
+}
+
+absl::Status AddLabel(const JsonFields& fields, const std::string& key, const Json& name,
+                      size_t index, std::vector<std::string>& labels) {
+  if (!name.is_string() || index >= static_cast<size_t>(kMaxExtent)) {
+    return fields.Unexpected(key, "a list of strings, or {class index: string}");
+  }
+  if (labels.size() <= index) labels.resize(index + 1);
+  labels[index] = name.get<std::string>();
+  return absl::OkStatus();
+}
+
+// A list, or an object from class index to name where there are gaps (which get empty names).
+absl::Status ReadLabels(const JsonFields& fields, const std::string& key, TimmHubFile& file) {
+  if (!fields.Has(key) || !file.labels.empty()) return absl::OkStatus();
+  const Json& names = fields.json()[key];
+  if (names.is_array()) {
+    for (const Json& name : names) {
+      RETURN_IF_ERROR(AddLabel(fields, key, name, file.labels.size(), file.labels));
+    }
+    return absl::OkStatus();
+  }
+  if (!names.is_object()) return AddLabel(fields, key, Json(nullptr), 0, file.labels);
+  for (const auto& item : names.items()) {
+    uint32_t index = 0;
+    if (!absl::SimpleAtoi(item.key(), &index))
+      return AddLabel(fields, key, Json(nullptr), 0, file.labels);
+    RETURN_IF_ERROR(AddLabel(fields, key, item.value(), index, file.labels));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadClasses(const JsonFields& fields, TimmHubFile& file) {
+  ASSIGN_OR_RETURN(const std::optional<int64_t> classes,
+                   fields.Integer("num_classes", -1, kMaxExtent));
+  if (classes && *classes >= 0 && !file.num_classes) file.num_classes = static_cast<int>(*classes);
+  RETURN_IF_ERROR(ReadLabels(fields, "label_names", file));
+  return ReadLabels(fields, "labels", file);  // the name that timm has deprecated
+}
+
+}  // namespace
+
+absl::StatusOr<TimmHubFile> ParseTimmHubFile(std::string_view text, const std::string& path) {
+  ASSIGN_OR_RETURN(const Json json, ParseJson(text, path));
+  ASSIGN_OR_RETURN(const JsonFields root, JsonFields::Of(json, path));
+  TimmHubFile file;
+  ASSIGN_OR_RETURN(const std::optional<std::string> architecture, root.String("architecture"));
+  if (!architecture || architecture->empty()) {
+    return root.Unexpected("architecture",
+                           root.Has("model_type")
+                               ? "a timm model's name; \"model_type\" belongs to Hugging Face "
+                                 "transformers, which is not supported yet"
+                               : "a timm model's name, e.g. \"vit_base_patch16_224\"");
+  }
+  file.architecture = *architecture;
+  ASSIGN_OR_RETURN(file.pooling, ReadTimmPooling(root, "global_pool"));
+  ASSIGN_OR_RETURN(const std::optional<JsonFields> args, root.Object("model_args"));
+  if (args) {
+    ASSIGN_OR_RETURN(file.args, ReadTimmModelArgs(*args));
+  }
+  ASSIGN_OR_RETURN(const std::optional<JsonFields> nested, root.Object("pretrained_cfg"));
+  RETURN_IF_ERROR(ReadClasses(root, file));
+  if (nested) RETURN_IF_ERROR(ReadClasses(*nested, file));
+  RETURN_IF_ERROR(ReadPretrainedCfg(nested ? *nested : root, file));
+  return file;
+}
+
+}  // namespace snapvit

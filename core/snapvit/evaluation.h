@@ -1,0 +1,58 @@
+// Evaluation: what each budget is worth on labelled images: top-1, k-NN, fidelity, agreement with
+// the dense model.
+#ifndef SNAPVIT_CORE_SNAPVIT_EVALUATION_H_
+#define SNAPVIT_CORE_SNAPVIT_EVALUATION_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/base/progress.h"
+#include "core/elastic/elastic_model.h"
+
+namespace snapvit {
+
+// Files of a folder with one sub-folder a class; classes sorted by name, files by path.
+struct LabelledImages {
+  std::vector<std::string> classes;
+  std::vector<std::string> files;
+  std::vector<int> labels;  // index into `classes`, one per file
+};
+
+// NOT_FOUND, naming the folder, if there are no sub-folders with images.
+absl::StatusOr<LabelledImages> ListClassFolders(const std::string& folder);
+
+struct EvaluationOptions {
+  std::vector<int> rungs;  // of the model's ladder
+  int neighbours = 20;     // k of the k-NN vote
+  bool apply_exif_orientation = true;
+};
+
+struct EvaluationRow {
+  int rung = 0;
+  std::optional<double>
+      top1;  // share of images whose best class is right; needs a classifier that knows the classes
+  std::optional<double>
+      knn;  // share whose k nearest training images (cosine, uniform vote) say so; needs `train`
+  double fidelity = 0;  // mean centred cosine to the dense embeddings
+  std::optional<double>
+      agreement;  // share whose best class is the dense model's; needs a classifier
+};
+
+struct Evaluation {
+  size_t images = 0;
+  std::vector<EvaluationRow> rows;  // as options.rungs
+};
+
+// Classes are matched to the model's labels by name; if no folder has a label's name and there are
+// as many folders as classes, by position. `train` may be null. An image that cannot be decoded is
+// an error that names it. CANCELLED if `progress` asks to stop. REQUIRES: the calling thread may
+// use ATen.
+absl::StatusOr<Evaluation> Evaluate(const ElasticModel& model, const LabelledImages& images,
+                                    const LabelledImages* train, const EvaluationOptions& options,
+                                    const ProgressFn& progress);
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_SNAPVIT_EVALUATION_H_

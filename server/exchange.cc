@@ -1,0 +1,257 @@
+#include "server/exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/error_reason.h"
+#include "core/base/status_macros.h"
+#include "server/budget_proto.h"
+#include "server/duration_proto.h"
+#include "server/receipt.h"
+#include "server/rpc_code.h"
+#include "server/rpc_status.h"
+
+namespace snapvit {
+namespace {
+
+// Soft deadline of tenants that set none: what a request may take before rungs are lowered for it.
+constexpr int kLatencyTargetOfDense = 10;
+constexpr absl::Duration kLeastLatencyTarget = absl::Milliseconds(50);
+
+absl::Duration DefaultLatencyTarget(const ServedModel& model) {
+  if (model.latency == nullptr) return absl::InfiniteDuration();
+  const absl::Duration dense = model.latency->BatchTime(model.ladder.dense(), 1);
+  return std::max(kLeastLatencyTarget, kLatencyTargetOfDense * dense);
+}
+
+// `status` with the image it is about in front of its message; reasons stay.
+absl::Status OfImage(size_t image, const absl::Status& status) {
+  absl::Status named(status.code(), absl::StrCat("images[", image, "]: ", status.message()));
+  status.ForEachPayload([&named](absl::string_view type, const absl::Cord& payload) {
+    named.SetPayload(type, payload);
+  });
+  return named;
+}
+
+bool IsServersFault(const absl::Status& status) {
+  const grpc::StatusCode code = ToRpcError(status).status.error_code();
+  return code == grpc::StatusCode::INTERNAL;
+}
+
+// Metrics count items below what they asked for, not those that the model's floor has raised.
+const char* DegradedReason(v1::Reason reason) {
+  switch (reason) {
+    case v1::REASON_LOAD:
+      return "LOAD";
+    case v1::REASON_DEADLINE:
+      return "DEADLINE";
+    case v1::REASON_TENANT_LIMIT:
+      return "TENANT_LIMIT";
+    case v1::REASON_ADMIN_LIMIT:
+      return "ADMIN_LIMIT";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
+// --- Arrival ---
+
+template <typename Method>
+void Exchange<Method>::Start(absl::Time deadline,
+                             std::function<void(const absl::Status&)> on_done) {
+  arrival_ = context_.clock->Now();
+  on_done_ = std::move(on_done);
+  response_->set_id(request_.id());
+  const absl::Status status = Submit(deadline);
+  // After a success the exchange may be gone already.
+  if (!status.ok()) End(status);
+}
+
+template <typename Method>
+absl::Status Exchange<Method>::Submit(absl::Time deadline) {
+  ASSIGN_OR_RETURN(model_, context_.state->ModelFor(request_.model()));
+  const int images = request_.images_size();
+  if (images < 1 || images > context_.max_images) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "request has ", images, " images, expected 1 to ", context_.max_images, " (--max-images)"));
+  }
+  ASSIGN_OR_RETURN(options_, Method::ReadOptions(request_, *model_));
+  InferenceJob::Options options;
+  options.model = model_;
+  ASSIGN_OR_RETURN(options.rungs, Resolve(*model_));
+  RETURN_IF_ERROR(SetDeadlines(deadline, options));
+  options.embedding = Method::Embedding(options_);
+  options.logits = Method::kLogits;
+  options.max_pixels = context_.max_pixels;
+  CountDemand(options);
+  job_.emplace(std::move(options));
+  return job_->Start(request_.images(), context_.executor, [this] { Finish(); });
+}
+
+template <typename Method>
+absl::StatusOr<RungInterval> Exchange<Method>::Resolve(const ServedModel& model) const {
+  ASSIGN_OR_RETURN(const Budget budget, ReadBudget(request_.budget()));
+  BudgetLimits limits;
+  limits.model_floor = model.floor_rung;
+  LatencyEstimate latency;
+  const bool needs_latency =
+      budget.target.has_value() && std::holds_alternative<LatencyTarget>(*budget.target);
+  if (needs_latency && model.latency != nullptr) {
+    const absl::Duration queue = context_.executor->Stats().queued.engine_time / context_.workers;
+    latency = [&model, queue](int rung) { return queue + model.latency->BatchTime(rung, 1); };
+  }
+  return ResolveBudget(budget, model.ladder, model.ranking ? &*model.ranking : nullptr, model.cost,
+                       limits, latency);
+}
+
+template <typename Method>
+absl::Status Exchange<Method>::SetDeadlines(absl::Time deadline,
+                                            InferenceJob::Options& options) const {
+  options.hard_deadline = deadline;
+  if (request_.has_timeout()) {
+    ASSIGN_OR_RETURN(const absl::Duration timeout, PositiveDuration(request_.timeout(), "timeout"));
+    options.hard_deadline = std::min(options.hard_deadline, arrival_ + timeout);
+  }
+  options.soft_deadline = arrival_ + DefaultLatencyTarget(*options.model);
+  return absl::OkStatus();
+}
+
+template <typename Method>
+void Exchange<Method>::CountDemand(const InferenceJob::Options& options) const {
+  if (options.model->latency == nullptr) return;
+  context_.metrics->RecordDemand(request_.images_size() *
+                                 options.model->latency->TaskTime(options.rungs.wanted));
+}
+
+template <typename Method>
+void Exchange<Method>::Cancel() {
+  if (job_.has_value()) job_->Cancel(context_.executor);
+}
+
+// --- End ---
+
+template <typename Method>
+void Exchange<Method>::Finish() {
+  const absl::Status fault = RequestFault();
+  if (fault.ok()) FillReply();
+  End(fault);
+}
+
+template <typename Method>
+absl::Status Exchange<Method>::RequestFault() const {
+  absl::Status fault;
+  for (size_t i = 0; i < job_->size(); ++i) {
+    const InferenceJob::Outcome& outcome = job_->outcome(i);
+    if (outcome.status.ok()) return absl::OkStatus();
+    if (!outcome.image_fault && fault.ok()) fault = OfImage(i, outcome.status);
+  }
+  return fault;
+}
+
+template <typename Method>
+void Exchange<Method>::FillReply() {
+  for (size_t i = 0; i < job_->size(); ++i) {
+    const InferenceJob::Outcome& outcome = job_->outcome(i);
+    typename Method::Item* item = response_->add_items();
+    if (outcome.status.ok()) {
+      Method::FillResult(outcome.task->item(), options_, *model_, item);
+    } else {
+      *item->mutable_error() = ToItemError(OfImage(i, outcome.status));
+    }
+    if (outcome.task != nullptr && outcome.task->execution().rung.has_value()) {
+      FillReceipt(*model_, job_->rungs(), outcome.task->execution(), options_.embedding_space_id,
+                  item->mutable_receipt());
+    }
+  }
+}
+
+template <typename Method>
+void Exchange<Method>::FillFault(const absl::Status& fault) {
+  response_->clear_items();
+  const int images = std::clamp(request_.images_size(), 1, context_.max_images);
+  const google::rpc::Status error = ToItemError(fault);
+  for (int i = 0; i < images; ++i) *response_->add_items()->mutable_error() = error;
+}
+
+template <typename Method>
+void Exchange<Method>::End(const absl::Status& status) {
+  CountItems(status);
+  const absl::Duration duration = context_.clock->Now() - arrival_;
+  const grpc::StatusCode code =
+      status.ok() ? grpc::StatusCode::OK : ToRpcError(status).status.error_code();
+  context_.metrics->RecordRequest({Method::kRpc, context_.tenant, RpcCodeName(code), duration,
+                                   status.ok() ? LowestServedCompute() : std::nullopt});
+  Log(status, duration);
+  const auto on_done = std::move(on_done_);
+  on_done(status);  // the exchange may be gone afterwards
+}
+
+template <typename Method>
+std::optional<double> Exchange<Method>::LowestServedCompute() const {
+  std::optional<double> lowest;
+  for (size_t i = 0; i < job_->size(); ++i) {
+    const InferenceJob::Outcome& outcome = job_->outcome(i);
+    if (!outcome.status.ok()) continue;
+    const double compute = model_->ladder.rung(*outcome.task->execution().rung).compute;
+    lowest = std::min(lowest.value_or(compute), compute);
+  }
+  return lowest;
+}
+
+template <typename Method>
+void Exchange<Method>::CountItems(const absl::Status& status) const {
+  if (!job_.has_value()) return;  // refused before its budget was known: no items yet
+  const double requested = job_->rungs().requested_compute;
+  for (size_t i = 0; i < job_->size(); ++i) {
+    const InferenceJob::Outcome& outcome = job_->outcome(i);
+    // What Submit() refused has no outcome but the request's.
+    const bool refused = outcome.status.ok() && outcome.task == nullptr;
+    const absl::Status& end = refused ? status : outcome.status;
+    if (!end.ok()) {
+      context_.metrics->RecordUnservedItem(context_.tenant, ToRpcError(end).reason, requested);
+      continue;
+    }
+    const Execution& execution = outcome.task->execution();
+    const Rung& rung = model_->ladder.rung(*execution.rung);
+    ItemEvent event;
+    event.tenant = context_.tenant;
+    event.requested_compute = requested;
+    event.served_compute = rung.compute;
+    event.degraded_reason = DegradedReason(ServedReason(job_->rungs(), execution));
+    event.flops = rung.gflops * 1e9;
+    event.estimated_fidelity = rung.fidelity;
+    event.queue_time = execution.queue_time;
+    event.decode_time = execution.prepare_time;
+    event.compute_time = execution.compute_time;
+    context_.metrics->RecordItem(event);
+  }
+}
+
+template <typename Method>
+void Exchange<Method>::Log(const absl::Status& status, absl::Duration duration) const {
+  const bool severe = !status.ok() && IsServersFault(status);
+  if (!severe && !context_.log->Enabled(LogLevel::kDebug)) return;
+  LogFields fields = {{"method", Method::kName},
+                      {"id", request_.id()},
+                      {"images", request_.images_size()},
+                      {"duration_ms", absl::ToDoubleMilliseconds(duration)}};
+  if (status.ok()) return context_.log->Debug("request_done", fields);
+  const RpcError error = ToRpcError(status);
+  fields.emplace_back("code", RpcCodeName(error.status.error_code()));
+  fields.emplace_back("reason", error.reason);
+  fields.emplace_back("message", error.status.error_message());
+  if (!severe) return context_.log->Debug("request_failed", fields);
+  if (const auto suppressed = context_.failure_log->Admit()) {
+    fields.emplace_back("suppressed", *suppressed);
+    context_.log->Error("request_failed", fields);
+  }
+}
+
+template class Exchange<EmbedMethod>;
+template class Exchange<ClassifyMethod>;
+
+}  // namespace snapvit

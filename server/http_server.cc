@@ -1,0 +1,136 @@
+#include "server/http_server.h"
+
+#include <civetweb.h>
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "server/printable_text.h"
+
+namespace snapvit {
+namespace {
+
+HttpResponse Error(int status, const std::string& message) {
+  // Both parts are ours or printable already; quotes and backslashes are the only characters left
+  // to escape.
+  std::string escaped;
+  for (const char c : PrintableText(message, 256)) {
+    if (c == '"' || c == '\\') escaped += '\\';
+    escaped += c;
+  }
+  return {status, "application/json", absl::StrCat("{\"error\":\"", escaped, "\"}\n")};
+}
+
+int DropMessage(const mg_connection*, const char*) { return 1; }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
+  static std::once_flag initialised;
+  std::call_once(initialised, [] { mg_init_library(0); });
+
+  const std::string address = options.address.ToString();
+  const std::string threads = std::to_string(options.threads);
+  auto server = std::unique_ptr<HttpServer>(new HttpServer(std::move(options)));
+
+  mg_callbacks callbacks = {};
+  callbacks.begin_request = &HttpServer::OnRequest;
+  callbacks.log_message = &DropMessage;
+  callbacks.log_access = &DropMessage;
+  // An idle keep-alive connection holds one of the few threads, so it is dropped soon.
+  const char* settings[] = {"listening_ports",
+                            address.c_str(),
+                            "num_threads",
+                            threads.c_str(),
+                            "connection_queue",
+                            "16",
+                            "max_request_size",
+                            "16384",
+                            "request_timeout_ms",
+                            "5000",
+                            "enable_keep_alive",
+                            "yes",
+                            "keep_alive_timeout_ms",
+                            "500",
+                            "tcp_nodelay",
+                            "1",
+                            nullptr};
+  mg_init_data init = {&callbacks, server.get(), settings};
+  unsigned code = 0;
+  std::vector<char> text(512, '\0');
+  mg_error_data error = {&code, text.data(), text.size()};
+  server->context_ = mg_start2(&init, &error);
+  mg_server_port port = {};
+  if (server->context_ == nullptr || mg_get_server_ports(server->context_, 1, &port) < 1) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot listen for HTTP on ", address, ": ", text.data(),
+                     ", expected a local address with a free port (--http)"));
+  }
+  server->address_.port = static_cast<uint16_t>(port.port);
+  return server;
+}
+
+HttpServer::HttpServer(Options options)
+    : address_(std::move(options.address)), routes_(std::move(options.routes)) {}
+
+HttpServer::~HttpServer() {
+  if (context_ == nullptr) return;
+  // civetweb looks at its stop flag only every two seconds, or when somebody connects: so connect.
+  std::atomic<bool> stopped = false;
+  std::thread waker([this, &stopped] {
+    while (!stopped) {
+      char error[64];
+      mg_connection* const wake = mg_connect_client(address_.host.c_str(), address_.port,
+                                                    /*use_ssl=*/0, error, sizeof(error));
+      if (wake != nullptr) mg_close_connection(wake);
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+  });
+  mg_stop(context_);
+  stopped = true;
+  waker.join();
+}
+
+HttpResponse HttpServer::Respond(const std::string& method, const std::string& path) const {
+  const auto route = routes_.find(path);
+  if (route == routes_.end()) {
+    std::vector<std::string> paths;
+    for (const auto& known : routes_) paths.push_back(known.first);
+    return Error(404, absl::StrCat("no page ", PrintableText(path, 64), ", expected one of ",
+                                   absl::StrJoin(paths, ", ")));
+  }
+  if (method != "GET" && method != "HEAD") {
+    return Error(405, absl::StrCat("method ", PrintableText(method, 16), ", expected GET or HEAD"));
+  }
+  return route->second();
+}
+
+int HttpServer::OnRequest(mg_connection* connection) {
+  const mg_request_info* request = mg_get_request_info(connection);
+  const auto* server = static_cast<const HttpServer*>(request->user_data);
+  const std::string method = request->request_method;
+  const std::string path = request->local_uri == nullptr ? "" : request->local_uri;
+  const HttpResponse response = server->Respond(method, path);
+  // A body that nobody reads would be taken for the next request.
+  if (method != "GET" && method != "HEAD") mg_disable_keep_alive(connection);
+  mg_response_header_start(connection, response.status);
+  const auto add = [&](const char* name, const std::string& value) {
+    mg_response_header_add(connection, name, value.c_str(), static_cast<int>(value.size()));
+  };
+  add("Content-Type", response.content_type);
+  add("Content-Length", std::to_string(response.body.size()));
+  add("Cache-Control", "no-store");
+  add("X-Content-Type-Options", "nosniff");
+  if (response.status == 405) add("Allow", "GET, HEAD");
+  mg_response_header_send(connection);
+  if (method != "HEAD") mg_write(connection, response.body.data(), response.body.size());
+  return response.status;
+}
+
+}  // namespace snapvit

@@ -1,0 +1,37 @@
+// InferenceContext: what every inference call needs of the server around it.
+#ifndef SNAPVIT_SERVER_INFERENCE_CONTEXT_H_
+#define SNAPVIT_SERVER_INFERENCE_CONTEXT_H_
+
+#include <cstddef>
+#include <string>
+
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/scheduling/executor.h"
+#include "server/log.h"
+#include "server/log_limiter.h"
+#include "server/metrics.h"
+#include "server/serving_state.h"
+
+namespace snapvit {
+
+// All pointers are borrowed and outlive every call. Immutable; what they point to is thread-safe.
+struct InferenceContext {
+  const Clock* clock = Clock::Monotonic();  // the scheduler's
+  const ServingState* state = nullptr;
+  Executor* executor = nullptr;
+  Metrics* metrics = nullptr;
+  const Logger* log = nullptr;
+  LogLimiter* failure_log = nullptr;  // of calls that failed for reasons of the server's own
+
+  int max_images = 64;             // of one request
+  size_t max_pixels = 64'000'000;  // of one image
+  int workers = 1;                 // that share the queue
+  std::string tenant = "default";  // everybody, until there is a tenants file
+  absl::Duration reply_margin =
+      absl::Milliseconds(5);  // kept from a gRPC deadline to send the reply
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_SERVER_INFERENCE_CONTEXT_H_

@@ -1,0 +1,74 @@
+#include "server/inference_job.h"
+
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "core/base/status_macros.h"
+
+namespace snapvit {
+
+InferenceJob::InferenceJob(Options options)
+    : options_(std::move(options)), limits_{options_.max_pixels, options_.model->preprocessing} {}
+
+std::unique_ptr<ImageTask> InferenceJob::MakeTask(ImageInput input) {
+  TaskSpec spec;
+  spec.tenant = options_.tenant;
+  spec.floor = options_.rungs.floor;
+  spec.wanted = options_.rungs.wanted;
+  spec.ladder = options_.model->generation;
+  spec.latency = options_.model->latency;
+  spec.hard_deadline = options_.hard_deadline;
+  spec.soft_deadline = options_.soft_deadline;
+  spec.bytes = input.bytes.size();
+  spec.prepared_bytes = limits_.input_values() * sizeof(float);
+  spec.needs_preparation = input.needs_preparation();
+  auto task = std::make_unique<ImageTask>(std::move(spec), std::move(input), &limits_, this);
+  task->item().model = options_.model->engine_model;
+  task->item().embedding = options_.embedding;
+  task->item().logits = options_.logits;
+  return task;
+}
+
+absl::Status InferenceJob::Start(const google::protobuf::RepeatedPtrField<v1::Image>& images,
+                                 Executor* executor, std::function<void()> on_done) {
+  outcomes_.resize(images.size());
+  std::vector<Task*> request;
+  for (int i = 0; i < images.size(); ++i) {
+    absl::StatusOr<ImageInput> input = ReadImageInput(images[i], limits_);
+    if (!input.ok()) {
+      outcomes_[i] = {input.status(), /*image_fault=*/true, nullptr};
+      continue;
+    }
+    tasks_.push_back(MakeTask(*std::move(input)));
+    task_images_.push_back(i);
+    request.push_back(tasks_.back().get());
+  }
+  on_done_ = std::move(on_done);
+  pending_ = request.size() + 1;
+  if (!request.empty()) RETURN_IF_ERROR(executor->Submit(request));
+  TaskDone();  // gives up Start()'s own place; the job may be gone afterwards
+  return absl::OkStatus();
+}
+
+void InferenceJob::Cancel(Executor* executor) {
+  cancelled_ = true;
+  std::vector<Task*> request;
+  for (const auto& task : tasks_) request.push_back(task.get());
+  if (!request.empty()) executor->Cancel(request);
+}
+
+void InferenceJob::TaskDone() {
+  if (pending_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  CollectOutcomes();
+  const std::function<void()> on_done = std::move(on_done_);
+  on_done();
+}
+
+void InferenceJob::CollectOutcomes() {
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    const ImageTask& task = *tasks_[i];
+    outcomes_[task_images_[i]] = {task.status(), task.image_fault(), &task};
+  }
+}
+
+}  // namespace snapvit

@@ -1,0 +1,378 @@
+#include "server/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
+#include "server/label_grid.h"
+#include "server/rpc_code.h"
+
+namespace snapvit {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using prometheus::Labels;
+using Buckets = Histogram::BucketBoundaries;
+
+// ---- The declaration of every metric: name, help, and (in State's constructor, same order) its
+// labels. ----
+
+struct Spec {
+  const char* name;
+  const char* help;
+};
+
+constexpr Spec kRequests = {
+    "snapvit_requests_total",
+    "Requests that ended, by gRPC code. A message of a stream is a request."};
+constexpr Spec kItems = {"snapvit_items_total",
+                         "Images that ended, by the budget level served and asked for."};
+constexpr Spec kDegraded = {"snapvit_degraded_items_total",
+                            "Images served below what was asked for, by reason."};
+constexpr Spec kShed = {"snapvit_shed_items_total",
+                        "Images refused or dropped because of load, limits or deadlines."};
+constexpr Spec kFlops = {"snapvit_flops_total", "FLOPs of served images (1 MAC = 2 FLOPs)."};
+constexpr Spec kDemandSeconds = {
+    "snapvit_demand_seconds_total",
+    "Engine seconds that all images would have cost as wanted, shed ones included."};
+constexpr Spec kBusySeconds = {"snapvit_busy_seconds_total", "Seconds that workers computed."};
+constexpr Spec kRequestDuration = {"snapvit_request_duration_seconds",
+                                   "From arrival of a request to its reply."};
+constexpr Spec kTenantRequestDuration = {"snapvit_tenant_request_duration_seconds",
+                                         "From arrival of a request to its reply, by tenant."};
+constexpr Spec kQueueDuration = {"snapvit_queue_duration_seconds",
+                                 "Wait of an image, decoding aside, until its batch started."};
+constexpr Spec kComputeDuration = {"snapvit_compute_duration_seconds",
+                                   "Computation of the batch that an image was in."};
+constexpr Spec kDecodeDuration = {"snapvit_decode_duration_seconds",
+                                  "Decoding and preprocessing of an image."};
+constexpr Spec kBatchItems = {"snapvit_batch_items", "Images in a computed batch."};
+constexpr Spec kServedCompute = {"snapvit_served_compute",
+                                 "Share of the dense model's FLOPs that images were served with."};
+constexpr Spec kEstimatedFidelity = {
+    "snapvit_estimated_fidelity", "Estimated fidelity of the views that images were served with."};
+constexpr Spec kQueueItems = {"snapvit_queue_items", "Images that wait."};
+constexpr Spec kQueueBytes = {"snapvit_queue_bytes", "Memory of the images that wait."};
+constexpr Spec kQueueSeconds = {"snapvit_queue_seconds",
+                                "Engine seconds that waiting images need."};
+constexpr Spec kWorkers = {"snapvit_workers", "Engine workers."};
+constexpr Spec kUtilization = {"snapvit_utilization",
+                               "Share of the workers' time spent computing, last 10 s."};
+constexpr Spec kDemandRatio = {"snapvit_demand_ratio",
+                               "Demand seconds per second and worker, last 10 s: above 1, load is "
+                               "met by degrading or shedding."};
+constexpr Spec kLadderFidelity = {"snapvit_ladder_fidelity",
+                                  "Estimated fidelity of each rung of the served ladder."};
+constexpr Spec kReady = {"snapvit_ready", "1 while requests are accepted, else 0."};
+constexpr Spec kBuildInfo = {"snapvit_build_info", "Always 1; the labels say what runs."};
+
+// Bounds are never whole numbers: Prometheus 3 would rename le="1" to le="1.0" and break queries
+// that name it.
+const Buckets& LatencyBuckets() {
+  static const auto* const buckets =
+      new Buckets{0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1,
+                  0.15,  0.25,   0.35,  0.5,  0.75,  1.5,   2.5,  5.5,   10.5};
+  return *buckets;
+}
+const Buckets& BatchBuckets() {
+  static const auto* const buckets = new Buckets{1.5, 2.5, 4.5, 8.5, 16.5, 32.5, 64.5, 128.5};
+  return *buckets;
+}
+const Buckets& ComputeBuckets() {
+  static const auto* const buckets =
+      new Buckets{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99};
+  return *buckets;
+}
+const Buckets& FidelityBuckets() {
+  static const auto* const buckets =
+      new Buckets{0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.995, 0.999};
+  return *buckets;
+}
+
+constexpr RpcMethod kMethods[] = {RpcMethod::kEmbed, RpcMethod::kClassify};
+const std::vector<std::string>& MethodNames() {
+  static const auto* const names = new std::vector<std::string>{"embed", "classify"};
+  return *names;
+}
+const std::vector<std::string>& DegradedReasons() {
+  static const auto* const names =
+      new std::vector<std::string>{"LOAD", "DEADLINE", "TENANT_LIMIT", "ADMIN_LIMIT"};
+  return *names;
+}
+const std::vector<std::string>& ShedReasons() {
+  static const auto* const names = new std::vector<std::string>{
+      "QUEUE_FULL", "RATE_LIMIT", "CONCURRENCY", "DEADLINE_UNMEETABLE", "EXPIRED"};
+  return *names;
+}
+constexpr char kOtherTenant[] = "other";
+
+// ---- End of the declarations. ----
+
+// Levels 0 … 9 are the budgets 0.1 … 1.0; the last is "none".
+constexpr size_t kBudgetLevels = 11;
+constexpr size_t kNoBudget = kBudgetLevels - 1;
+
+size_t BudgetLevel(std::optional<double> compute) {
+  if (!compute.has_value()) return kNoBudget;
+  const double tenths = std::ceil(10 * *compute - 1e-6);
+  return static_cast<size_t>(std::clamp(tenths, 1.0, 10.0)) - 1;
+}
+
+std::vector<std::string> BudgetNames() {
+  std::vector<std::string> names;
+  for (size_t level = 0; level < kNoBudget; ++level) {
+    names.push_back(absl::StrFormat("%.1f", static_cast<double>(level + 1) / 10));
+  }
+  names.push_back("none");
+  return names;
+}
+
+std::vector<std::string> CodeNames() {
+  std::vector<std::string> names;
+  for (const grpc::StatusCode code : RpcCodes()) names.push_back(RpcCodeName(code));
+  return names;
+}
+
+// Position of `name`; the number of names if it is not among them.
+size_t IndexOf(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) - names.begin();
+}
+
+std::vector<std::string> TenantNames(std::vector<std::string> configured) {
+  configured.push_back(kOtherTenant);
+  return configured;
+}
+
+template <typename M>
+typename LabelGrid<M>::Add AddTo(Family<M>& family) {
+  return [&family](const Labels& labels) -> M& { return family.Add(labels); };
+}
+
+LabelGrid<Histogram>::Add AddTo(Family<Histogram>& family, const Buckets& buckets) {
+  return [&family, &buckets](const Labels& labels) -> Histogram& {
+    return family.Add(labels, buckets);
+  };
+}
+
+Family<Counter>& MakeCounter(const Spec& spec, prometheus::Registry& registry) {
+  return prometheus::BuildCounter().Name(spec.name).Help(spec.help).Register(registry);
+}
+Family<Gauge>& MakeGauge(const Spec& spec, prometheus::Registry& registry) {
+  return prometheus::BuildGauge().Name(spec.name).Help(spec.help).Register(registry);
+}
+Family<Histogram>& MakeHistogram(const Spec& spec, prometheus::Registry& registry) {
+  return prometheus::BuildHistogram().Name(spec.name).Help(spec.help).Register(registry);
+}
+
+}  // namespace
+
+std::string BudgetLabel(std::optional<double> compute) {
+  const size_t level = BudgetLevel(compute);
+  if (level == kNoBudget) return "none";
+  return absl::StrFormat("%.1f", static_cast<double>(level + 1) / 10);
+}
+
+struct Metrics::State {
+  explicit State(Options given)
+      : options(std::move(given)),
+        model{{"model", options.model}},
+        tenants(TenantNames(options.tenants)) {
+    MakeGauge(kBuildInfo, registry)
+        .Add({{"version", options.version}, {"device", options.device}, {"dtype", options.dtype}})
+        .Set(1);
+    ExportKnownSeries();
+  }
+
+  // Series that are known in advance are there, as 0, from the first scrape on. `other` and budgets
+  // that no rung has appear when they occur.
+  void ExportKnownSeries() {
+    for (size_t tenant = 0; tenant < options.tenants.size(); ++tenant) {
+      for (const RpcMethod method : kMethods) {
+        for (size_t code = 0; code < codes.size(); ++code) {
+          requests.At({tenant, static_cast<size_t>(method), code});
+        }
+      }
+      for (size_t i = 0; i < DegradedReasons().size(); ++i) degraded.At({tenant, i});
+      for (size_t i = 0; i < ShedReasons().size(); ++i) shed.At({tenant, i});
+      flops.At({tenant});
+      tenant_request_duration.At({tenant});
+      served_compute.At({tenant});
+      estimated_fidelity.At({tenant});
+    }
+  }
+
+  void ExportLevel(size_t level) {
+    for (const RpcMethod method : kMethods) {
+      request_duration.At({static_cast<size_t>(method), level});
+    }
+    for (size_t tenant = 0; tenant < options.tenants.size(); ++tenant) {
+      items.At({tenant, level, level});
+    }
+    if (level == kNoBudget) return;
+    queue_duration.At({level});
+    compute_duration.At({level});
+  }
+
+  size_t Tenant(std::string_view name) const {
+    return std::min(IndexOf(tenants, name), tenants.size() - 1);
+  }
+
+  const Options options;
+  const Labels model;
+  const std::vector<std::string> tenants;  // the last one is "other"
+  const std::vector<std::string> codes = CodeNames();
+  const std::vector<std::string> levels = BudgetNames();
+  prometheus::Registry registry;
+  std::function<GaugeValues()> gauge_source;
+
+  const LabelDimension by_tenant{"tenant", tenants};
+  const LabelDimension by_method{"method", MethodNames()};
+  const LabelDimension by_budget{"budget", levels};
+
+  LabelGrid<Counter> requests{
+      model, {by_tenant, by_method, {"code", codes}}, AddTo(MakeCounter(kRequests, registry))};
+  LabelGrid<Counter> items{model,
+                           {by_tenant, by_budget, {"requested_budget", levels}},
+                           AddTo(MakeCounter(kItems, registry))};
+  LabelGrid<Counter> degraded{
+      model, {by_tenant, {"reason", DegradedReasons()}}, AddTo(MakeCounter(kDegraded, registry))};
+  LabelGrid<Counter> shed{
+      model, {by_tenant, {"reason", ShedReasons()}}, AddTo(MakeCounter(kShed, registry))};
+  LabelGrid<Counter> flops{model, {by_tenant}, AddTo(MakeCounter(kFlops, registry))};
+  Counter& demand_seconds = MakeCounter(kDemandSeconds, registry).Add(model);
+  Counter& busy_seconds = MakeCounter(kBusySeconds, registry).Add(model);
+
+  LabelGrid<Histogram> request_duration{
+      model,
+      {by_method, by_budget},
+      AddTo(MakeHistogram(kRequestDuration, registry), LatencyBuckets())};
+  LabelGrid<Histogram> tenant_request_duration{
+      model, {by_tenant}, AddTo(MakeHistogram(kTenantRequestDuration, registry), LatencyBuckets())};
+  LabelGrid<Histogram> queue_duration{
+      model, {by_budget}, AddTo(MakeHistogram(kQueueDuration, registry), LatencyBuckets())};
+  LabelGrid<Histogram> compute_duration{
+      model, {by_budget}, AddTo(MakeHistogram(kComputeDuration, registry), LatencyBuckets())};
+  Histogram& decode_duration =
+      MakeHistogram(kDecodeDuration, registry).Add(model, LatencyBuckets());
+  Histogram& batch_items = MakeHistogram(kBatchItems, registry).Add(model, BatchBuckets());
+  LabelGrid<Histogram> served_compute{
+      model, {by_tenant}, AddTo(MakeHistogram(kServedCompute, registry), ComputeBuckets())};
+  LabelGrid<Histogram> estimated_fidelity{
+      model, {by_tenant}, AddTo(MakeHistogram(kEstimatedFidelity, registry), FidelityBuckets())};
+
+  Gauge& queue_items = MakeGauge(kQueueItems, registry).Add(model);
+  Gauge& queue_bytes = MakeGauge(kQueueBytes, registry).Add(model);
+  Gauge& queue_seconds = MakeGauge(kQueueSeconds, registry).Add(model);
+  Gauge& workers = MakeGauge(kWorkers, registry).Add(model);
+  Gauge& utilization = MakeGauge(kUtilization, registry).Add(model);
+  Gauge& demand_ratio = MakeGauge(kDemandRatio, registry).Add(model);
+  Gauge& ready = MakeGauge(kReady, registry).Add({});
+
+  Family<Gauge>& ladder_fidelity = MakeGauge(kLadderFidelity, registry);
+  absl::Mutex ladder_mu;
+  std::vector<Gauge*> ladder_gauges ABSL_GUARDED_BY(ladder_mu);
+};
+
+Metrics::Metrics(Options options) : state_(std::make_unique<State>(std::move(options))) {}
+Metrics::~Metrics() = default;
+
+void Metrics::SetLadder(std::span<const LadderRung> rungs) {
+  State& s = *state_;
+  for (const LadderRung& rung : rungs) s.ExportLevel(BudgetLevel(rung.compute));
+  s.ExportLevel(kNoBudget);
+  absl::MutexLock lock(&s.ladder_mu);
+  for (Gauge* const gauge : s.ladder_gauges) s.ladder_fidelity.Remove(gauge);
+  s.ladder_gauges.clear();
+  for (size_t i = 0; i < rungs.size(); ++i) {
+    if (!rungs[i].fidelity.has_value()) continue;
+    Gauge& gauge = s.ladder_fidelity.Add({{"model", s.options.model}, {"rung", std::to_string(i)}});
+    gauge.Set(*rungs[i].fidelity);
+    s.ladder_gauges.push_back(&gauge);
+  }
+}
+
+void Metrics::SetGaugeSource(std::function<GaugeValues()> source) {
+  state_->gauge_source = std::move(source);
+}
+
+void Metrics::RecordRequest(const RequestEvent& event) {
+  State& s = *state_;
+  const size_t tenant = s.Tenant(event.tenant);
+  const size_t method = static_cast<size_t>(event.method);
+  const double seconds = absl::ToDoubleSeconds(event.duration);
+  const size_t code = IndexOf(s.codes, event.code);
+  // Every code that we send is in the table; a new one would show as INTERNAL until it is added.
+  s.requests.At({tenant, method, code < s.codes.size() ? code : IndexOf(s.codes, "INTERNAL")})
+      .Increment();
+  s.request_duration.At({method, BudgetLevel(event.served_compute)}).Observe(seconds);
+  s.tenant_request_duration.At({tenant}).Observe(seconds);
+}
+
+void Metrics::RecordItem(const ItemEvent& event) {
+  State& s = *state_;
+  const size_t tenant = s.Tenant(event.tenant);
+  const size_t served = BudgetLevel(event.served_compute);
+  s.items.At({tenant, served, BudgetLevel(event.requested_compute)}).Increment();
+  const size_t reason = IndexOf(DegradedReasons(), event.degraded_reason);
+  if (reason < DegradedReasons().size()) s.degraded.At({tenant, reason}).Increment();
+  s.flops.At({tenant}).Increment(event.flops);
+  s.served_compute.At({tenant}).Observe(event.served_compute);
+  if (event.estimated_fidelity.has_value()) {
+    s.estimated_fidelity.At({tenant}).Observe(*event.estimated_fidelity);
+  }
+  s.queue_duration.At({served}).Observe(absl::ToDoubleSeconds(event.queue_time));
+  s.compute_duration.At({served}).Observe(absl::ToDoubleSeconds(event.compute_time));
+  s.decode_duration.Observe(absl::ToDoubleSeconds(event.decode_time));
+}
+
+void Metrics::RecordUnservedItem(std::string_view tenant, std::string_view reason,
+                                 double requested_compute) {
+  State& s = *state_;
+  const size_t index = IndexOf(ShedReasons(), reason);
+  if (index < ShedReasons().size()) s.shed.At({s.Tenant(tenant), index}).Increment();
+  s.items.At({s.Tenant(tenant), kNoBudget, BudgetLevel(requested_compute)}).Increment();
+}
+
+void Metrics::RecordBatch(size_t items, absl::Duration busy) {
+  state_->batch_items.Observe(static_cast<double>(items));
+  state_->busy_seconds.Increment(absl::ToDoubleSeconds(busy));
+}
+
+void Metrics::RecordDemand(absl::Duration engine_time) {
+  state_->demand_seconds.Increment(absl::ToDoubleSeconds(engine_time));
+}
+
+double Metrics::demand_seconds() const { return state_->demand_seconds.Value(); }
+double Metrics::busy_seconds() const { return state_->busy_seconds.Value(); }
+
+std::string Metrics::Expose() const {
+  State& s = *state_;
+  if (s.gauge_source) {
+    const GaugeValues values = s.gauge_source();
+    s.queue_items.Set(values.queue_items);
+    s.queue_bytes.Set(values.queue_bytes);
+    s.queue_seconds.Set(values.queue_seconds);
+    s.workers.Set(values.workers);
+    s.utilization.Set(values.utilization);
+    s.demand_ratio.Set(values.demand_ratio);
+    s.ready.Set(values.ready ? 1 : 0);
+  }
+  std::ostringstream text;
+  prometheus::TextSerializer().Serialize(text, s.registry.Collect());
+  return text.str();
+}
+
+}  // namespace snapvit

@@ -1,0 +1,106 @@
+// Metrics: every Prometheus metric of the server. Names, labels and buckets are declared in the
+// table at the top of metrics.cc; the rest of the server records events in plain types.
+#ifndef SNAPVIT_SERVER_METRICS_H_
+#define SNAPVIT_SERVER_METRICS_H_
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+
+namespace snapvit {
+
+enum class RpcMethod { kEmbed, kClassify };
+
+// Label `budget` of a compute share: ceil(10·compute − 1e-6)/10 as "%.1f"; "none" if nothing was
+// served.
+std::string BudgetLabel(std::optional<double> compute);
+
+// A request (or one message of a stream) that ended.
+struct RequestEvent {
+  RpcMethod method = RpcMethod::kEmbed;
+  std::string_view tenant;
+  std::string_view code;                 // gRPC's name
+  absl::Duration duration;               // from arrival to the reply
+  std::optional<double> served_compute;  // lowest of its items; nothing if none was served
+};
+
+// An image that was computed.
+struct ItemEvent {
+  std::string_view tenant;
+  double requested_compute = 1;
+  double served_compute = 1;
+  std::string_view degraded_reason;  // "load", "tenant_limit", …; empty: served as requested
+  double flops = 0;
+  std::optional<double> estimated_fidelity;
+  absl::Duration queue_time;
+  absl::Duration decode_time;
+  absl::Duration compute_time;
+};
+
+// What is read when a scrape comes.
+struct GaugeValues {
+  double queue_items = 0;
+  double queue_bytes = 0;
+  double queue_seconds = 0;  // engine time that the waiting items need
+  double workers = 0;
+  double utilization = 0;   // share of the workers' time that they computed
+  double demand_ratio = 0;  // 10 s rate of demand seconds ÷ workers
+  bool ready = false;
+};
+
+// Thread-safe. Recording takes no lock that a scrape holds for long.
+class Metrics {
+ public:
+  struct Options {
+    std::string model;
+    std::vector<std::string> tenants;  // configured names; everything else is counted as "other"
+    std::string version;
+    std::string device;
+    std::string dtype;
+  };
+  struct LadderRung {
+    double compute = 1;
+    std::optional<double> fidelity;
+  };
+
+  explicit Metrics(Options options);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // The ladder that is served from now on, smallest rung first: its label sets appear with zeros.
+  void SetLadder(std::span<const LadderRung> rungs);
+  // Called for every scrape, from its thread. Set before the first one.
+  void SetGaugeSource(std::function<GaugeValues()> source);
+
+  void RecordRequest(const RequestEvent& event);
+  void RecordItem(const ItemEvent& event);
+  // An item that ended without a result. `reason` is ErrorInfo's: load, limits and deadlines also
+  // count as shed.
+  void RecordUnservedItem(std::string_view tenant, std::string_view reason,
+                          double requested_compute);
+  void RecordBatch(size_t items, absl::Duration busy);
+  void RecordDemand(absl::Duration engine_time);
+
+  // Sums since the start, for gauges that are rates.
+  double demand_seconds() const;
+  double busy_seconds() const;
+
+  // The text exposition format, version 0.0.4.
+  std::string Expose() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_SERVER_METRICS_H_

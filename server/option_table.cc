@@ -1,0 +1,245 @@
+#include "server/option_table.h"
+
+#include <algorithm>
+#include <iterator>
+#include <variant>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
+#include "core/base/status_macros.h"
+#include "server/option_values.h"
+
+namespace snapvit {
+namespace {
+
+using Options = ServerOptions;
+
+constexpr Choice<DeviceChoice> kDevices[] = {{"auto", DeviceChoice::kAuto},
+                                             {"cpu", DeviceChoice::kCpu}};
+constexpr Choice<DtypeChoice> kDtypes[] = {
+    {"auto", DtypeChoice::kAuto}, {"fp32", DtypeChoice::kFp32}, {"bf16", DtypeChoice::kBf16}};
+constexpr Choice<OrderAtStart> kOrderAtStart[] = {{"wait", OrderAtStart::kWait},
+                                                  {"background", OrderAtStart::kBackground},
+                                                  {"never", OrderAtStart::kNever}};
+constexpr Choice<WarmupMode> kWarmups[] = {
+    {"off", WarmupMode::kOff}, {"fast", WarmupMode::kFast}, {"full", WarmupMode::kFull}};
+constexpr Choice<LogLevel> kLogLevels[] = {{"debug", LogLevel::kDebug},
+                                           {"info", LogLevel::kInfo},
+                                           {"warning", LogLevel::kWarning},
+                                           {"error", LogLevel::kError}};
+constexpr Choice<LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
+                                             {"json", LogFormat::kJson}};
+
+template <typename T>
+absl::Status SetWhole(std::string_view text, int64_t low, int64_t high, T& value) {
+  ASSIGN_OR_RETURN(const int64_t whole, ParseWhole(text, low, high));
+  value = static_cast<T>(whole);
+  return absl::OkStatus();
+}
+
+absl::Status SetBytes(std::string_view text, size_t low, size_t high, size_t& value) {
+  ASSIGN_OR_RETURN(value, ParseBytes(text, low, high));
+  return absl::OkStatus();
+}
+
+absl::Status SetHostPort(std::string_view text, HostPort& value) {
+  absl::StatusOr<HostPort> parsed = ParseHostPort(text);
+  if (!parsed.ok()) {
+    return BadValue(text,
+                    "HOST:PORT such as 127.0.0.1:50051, [::1]:50051 or 0.0.0.0:0 (port 0: any "
+                    "free port)");
+  }
+  value = *std::move(parsed);
+  return absl::OkStatus();
+}
+
+absl::Status SetDevice(std::string_view text, Options& o) {
+  if (text.substr(0, 4) == "cuda") {
+    return BadValue(text, "auto or cpu: this snapvit-server is built without CUDA");
+  }
+  return ParseChoice(text, kDevices, o.device);
+}
+
+absl::Status SetDtype(std::string_view text, Options& o) {
+  if (text == "int8") return BadValue(text, "auto, fp32 or bf16: int8 is not built in yet");
+  return ParseChoice(text, kDtypes, o.dtype);
+}
+
+absl::Status SetCorrections(std::string_view text, Options& o) {
+  if (text != "none") return BadValue(text, "none, the only corrections that are built in");
+  o.corrections = std::string(text);
+  return absl::OkStatus();
+}
+
+absl::Status SetOrderTime(std::string_view text, Options& o) {
+  if (text == "unlimited") {
+    o.order_time = absl::InfiniteDuration();
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<absl::Duration> time = ParseSeconds(text);
+  if (!time.ok() || *time <= absl::ZeroDuration()) {
+    return BadValue(text, "a duration above zero such as 30s or 5m, or unlimited");
+  }
+  o.order_time = *time;
+  return absl::OkStatus();
+}
+
+std::string GetOrderTime(const Options& o) {
+  return o.order_time == absl::InfiniteDuration() ? "unlimited"
+                                                  : absl::FormatDuration(o.order_time);
+}
+
+absl::Status SetFloor(std::string_view text, Options& o) {
+  absl::StatusOr<FloorTarget> floor = ParseFloor(text);
+  if (!floor.ok()) {
+    return BadValue(text, "the smallest compute to serve, such as 0.4 or 40%, or fidelity:0.8");
+  }
+  o.floor = *floor;
+  return absl::OkStatus();
+}
+
+std::string GetFloor(const Options& o) {
+  if (!o.floor.has_value()) return "";
+  return std::visit([](const auto& floor) { return FormatBudgetTarget(BudgetTarget(floor)); },
+                    *o.floor);
+}
+
+absl::Status SetThreads(std::string_view text, Options& o) {
+  if (text == "auto") {
+    o.threads.reset();
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<int64_t> threads = ParseWhole(text, 1, 1024);
+  if (!threads.ok()) return BadValue(text, "auto or a whole number from 1 to 1024");
+  o.threads = static_cast<int>(*threads);
+  return absl::OkStatus();
+}
+
+absl::Status SetDrainGrace(std::string_view text, Options& o) {
+  ASSIGN_OR_RETURN(o.drain_grace, ParseSeconds(text));
+  return absl::OkStatus();
+}
+
+absl::Status SetCheck(std::string_view text, Options& o) {
+  ASSIGN_OR_RETURN(o.check, ParseBool(text));
+  return absl::OkStatus();
+}
+
+constexpr char kModel[] = "Model";
+constexpr char kLadder[] = "Ordering and ladder";
+constexpr char kExecution[] = "Execution";
+constexpr char kListeners[] = "Listeners";
+constexpr char kLimits[] = "Limits";
+constexpr char kProcess[] = "Process";
+
+// clang-format off
+constexpr OptionRow kTable[] = {
+    {kModel, "model", "DIR", "Folder of the checkpoint: config.json and model.safetensors. Required.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.model); },
+     [](const Options& o) { return o.model; }},
+    {kModel, "model-name", "NAME", "Name that requests may give; the folder's name if not set.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.model_name); },
+     [](const Options& o) { return o.model_name; }},
+    {kModel, "device", "auto|cpu", "Where the model runs.", SetDevice,
+     [](const Options& o) { return ChoiceName(kDevices, o.device); }},
+    {kModel, "dtype", "auto|fp32|bf16",
+     "Precision of the computation; auto takes bf16 where the CPU multiplies it natively.", SetDtype,
+     [](const Options& o) { return ChoiceName(kDtypes, o.dtype); }},
+
+    {kLadder, "ordering", "FILE",
+     "Ordering to serve by. If not set: the cache folder's, then ordering.safetensors in the model folder.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.ordering); },
+     [](const Options& o) { return o.ordering; }},
+    {kLadder, "order-at-start", "wait|background|never",
+     "Without an ordering: compute one before the server is ready, or while the dense model is served, or "
+     "serve the dense model only.",
+     [](std::string_view t, Options& o) { return ParseChoice(t, kOrderAtStart, o.order_at_start); },
+     [](const Options& o) { return ChoiceName(kOrderAtStart, o.order_at_start); }},
+    {kLadder, "order-time", "DURATION", "Longest time to compute an ordering (then the best so far is kept), or unlimited.",
+     SetOrderTime, GetOrderTime},
+    {kLadder, "calibration", "DIR|synthetic", "Images to compute the ordering on: a folder, or generated ones.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.calibration); },
+     [](const Options& o) { return o.calibration; }},
+    {kLadder, "cache-dir", "DIR", "Where computed orderings are kept; $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit if not set.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.cache_dir); },
+     [](const Options& o) { return o.cache_dir; }},
+    {kLadder, "corrections", "none", "Corrections of pruned views.", SetCorrections,
+     [](const Options& o) { return o.corrections; }},
+    {kLadder, "rungs", "N", "Views on the ladder, before equal ones are merged.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 1000, o.rungs); },
+     [](const Options& o) { return absl::StrCat(o.rungs); }},
+    {kLadder, "floor", "BUDGET",
+     "Smallest view that any reply may use: compute (0.4, 40%) or fidelity:0.8; the ladder's smallest if not set.",
+     SetFloor, GetFloor},
+
+    {kExecution, "workers", "N", "Batches that are computed at the same time.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 256, o.workers); },
+     [](const Options& o) { return absl::StrCat(o.workers); }},
+    {kExecution, "threads", "N|auto", "Compute threads of each worker; auto shares the cores out.", SetThreads,
+     [](const Options& o) { return o.threads.has_value() ? absl::StrCat(*o.threads) : "auto"; }},
+    {kExecution, "warmup", "off|fast|full",
+     "Before the server is ready: nothing, a few views at a few batch sizes, or every view at every one.",
+     [](std::string_view t, Options& o) { return ParseChoice(t, kWarmups, o.warmup); },
+     [](const Options& o) { return ChoiceName(kWarmups, o.warmup); }},
+
+    {kListeners, "listen", "HOST:PORT", "gRPC listener. Port 0 takes a free one.",
+     [](std::string_view t, Options& o) { return SetHostPort(t, o.listen); },
+     [](const Options& o) { return o.listen.ToString(); }},
+    {kListeners, "http", "HOST:PORT", "HTTP listener of /metrics, /healthz and /readyz. Port 0 takes a free one.",
+     [](std::string_view t, Options& o) { return SetHostPort(t, o.http); },
+     [](const Options& o) { return o.http.ToString(); }},
+
+    {kLimits, "max-images", "N", "Images in one request.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 65536, o.max_images); },
+     [](const Options& o) { return absl::StrCat(o.max_images); }},
+    {kLimits, "max-message-bytes", "BYTES", "Size of one gRPC message, in either direction.",
+     [](std::string_view t, Options& o) { return SetBytes(t, 1 << 10, 2147483647, o.max_message_bytes); },
+     [](const Options& o) { return FormatBytes(o.max_message_bytes); }},
+    {kLimits, "max-pixels", "N", "Pixels of one encoded image, checked before it is decoded.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 2'000'000'000, o.max_pixels); },
+     [](const Options& o) { return absl::StrCat(o.max_pixels); }},
+    {kLimits, "max-queue-items", "N", "Images that may wait.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 10'000'000, o.max_queue_items); },
+     [](const Options& o) { return absl::StrCat(o.max_queue_items); }},
+    {kLimits, "max-queue-bytes", "BYTES", "Memory of the images that wait, encoded and decoded.",
+     [](std::string_view t, Options& o) { return SetBytes(t, 1 << 20, size_t{1} << 50, o.max_queue_bytes); },
+     [](const Options& o) { return FormatBytes(o.max_queue_bytes); }},
+    {kLimits, "drain-grace", "SECONDS", "After SIGTERM: how long accepted requests may take until the process exits.",
+     SetDrainGrace, [](const Options& o) { return absl::FormatDuration(o.drain_grace); }},
+
+    {kProcess, "ready-file", "FILE", "Written when the listeners are bound: their addresses as JSON.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.ready_file); },
+     [](const Options& o) { return o.ready_file; }},
+    {kProcess, "log-level", "debug|info|warning|error", "Least severe events to log, on standard error.",
+     [](std::string_view t, Options& o) { return ParseChoice(t, kLogLevels, o.log_level); },
+     [](const Options& o) { return ChoiceName(kLogLevels, o.log_level); }},
+    {kProcess, "log-format", "text|json", "One line an event: key=value, or a JSON object.",
+     [](std::string_view t, Options& o) { return ParseChoice(t, kLogFormats, o.log_format); },
+     [](const Options& o) { return ChoiceName(kLogFormats, o.log_format); }},
+    {kProcess, "check", "", "Check the configuration and the model, print the resolved configuration, and exit.",
+     SetCheck, [](const Options& o) { return std::string(o.check ? "true" : "false"); }},
+};
+// clang-format on
+
+std::string WithDashes(std::string_view name) {
+  std::string dashed(name);
+  std::replace(dashed.begin(), dashed.end(), '_', '-');
+  return dashed;
+}
+
+}  // namespace
+
+std::string OptionRow::Variable() const {
+  return absl::StrCat("SNAPVIT_", absl::StrReplaceAll(absl::AsciiStrToUpper(name), {{"-", "_"}}));
+}
+
+std::span<const OptionRow> OptionTable() { return kTable; }
+
+const OptionRow* FindOption(std::string_view name) {
+  const std::string dashed = WithDashes(name);
+  const auto row = std::find_if(std::begin(kTable), std::end(kTable),
+                                [&](const OptionRow& r) { return dashed == r.name; });
+  return row == std::end(kTable) ? nullptr : row;
+}
+
+}  // namespace snapvit

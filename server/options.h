@@ -1,0 +1,69 @@
+// ServerOptions: everything that can be set about snapvit-server, as one plain value. Parsing is in
+// options_parser.h; the table that ties each field to its flag, YAML key and variable is
+// option_table.h.
+#ifndef SNAPVIT_SERVER_OPTIONS_H_
+#define SNAPVIT_SERVER_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "core/elastic/budget.h"
+#include "server/host_port.h"
+
+namespace snapvit {
+
+enum class DeviceChoice { kAuto, kCpu };
+enum class DtypeChoice { kAuto, kFp32, kBf16 };
+enum class OrderAtStart { kWait, kBackground, kNever };
+enum class WarmupMode { kOff, kFast, kFull };
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+enum class LogFormat { kText, kJson };
+
+// The initialisers are the defaults; --help prints them.
+struct ServerOptions {
+  // Model.
+  std::string model;       // folder of the checkpoint; required
+  std::string model_name;  // empty: the folder's name
+  DeviceChoice device = DeviceChoice::kAuto;
+  DtypeChoice dtype = DtypeChoice::kAuto;
+
+  // Ordering and ladder.
+  std::string ordering;  // file; empty: look in cache_dir, then beside the model
+  OrderAtStart order_at_start = OrderAtStart::kWait;
+  absl::Duration order_time = absl::Minutes(5);
+  std::string calibration = "synthetic";  // or a folder of images
+  std::string cache_dir;                  // empty: $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit
+  std::string corrections = "none";
+  int rungs = 31;
+  std::optional<FloorTarget> floor;  // nothing: the smallest rung
+
+  // Execution.
+  int workers = 1;             // batches computed at the same time
+  std::optional<int> threads;  // compute threads of each worker; nothing: the cores shared out
+  WarmupMode warmup = WarmupMode::kFast;
+
+  // Listeners.
+  HostPort listen{"127.0.0.1", 50051};
+  HostPort http{"127.0.0.1", 8080};
+
+  // Limits.
+  int max_images = 64;                             // of one request
+  size_t max_message_bytes = 64 << 20;             // of one gRPC message, in either direction
+  size_t max_pixels = 64'000'000;                  // of one encoded image
+  int max_queue_items = 1024;                      // images that wait
+  size_t max_queue_bytes = size_t{512} << 20;      // bytes of the images that wait
+  absl::Duration drain_grace = absl::Seconds(30);  // from SIGTERM to the exit, at most
+
+  // Process.
+  std::string ready_file;  // empty: none is written
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+  bool check = false;  // validate, print the resolved configuration, exit
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_SERVER_OPTIONS_H_

@@ -1,0 +1,188 @@
+#include "server/stream_call.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/base/error_reason.h"
+#include "server/rpc_status.h"
+
+namespace snapvit {
+
+template <typename Method>
+StreamCall<Method>::StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc,
+                               StreamSet* streams)
+    : context_(context), rpc_(rpc), streams_(streams) {
+  streams_->Add(this);
+  {
+    absl::MutexLock lock(&mu_);
+    ++advancing_;
+  }
+  Advance();
+}
+
+// --- Events ---
+
+template <typename Method>
+void StreamCall<Method>::OnReadDone(bool ok) {
+  {
+    absl::MutexLock lock(&mu_);
+    ++advancing_;
+    MessagePtr message = std::move(reading_);
+    reading_ = nullptr;
+    if (ok) {
+      message->images = std::max<size_t>(1, message->request.images_size());
+      waiting_ = std::move(message);
+    } else {
+      no_more_reads_ = true;
+    }
+  }
+  Advance();
+}
+
+template <typename Method>
+void StreamCall<Method>::OnMessageDone(const MessagePtr& message, const absl::Status& status) {
+  if (!status.ok()) message->exchange.FillFault(status);
+  {
+    absl::MutexLock lock(&mu_);
+    ++advancing_;
+    running_.erase(message);
+    replies_.push_back(message);
+  }
+  Advance();
+}
+
+template <typename Method>
+void StreamCall<Method>::OnWriteDone(bool ok) {
+  {
+    absl::MutexLock lock(&mu_);
+    ++advancing_;
+    writing_ = false;
+    images_ -= replies_.front()->images;
+    replies_.pop_front();
+    // Nobody takes replies any more; OnCancel() comes too, but maybe later.
+    if (!ok) cancelled_ = true;
+  }
+  Advance();
+}
+
+template <typename Method>
+void StreamCall<Method>::OnCancel() {
+  std::vector<MessagePtr> running;
+  {
+    absl::MutexLock lock(&mu_);
+    ++advancing_;
+    cancelled_ = true;
+    for (const MessagePtr& message : running_) {
+      if (message->started) running.push_back(message);
+    }
+  }
+  for (const MessagePtr& message : running) message->exchange.Cancel();
+  Advance();
+}
+
+template <typename Method>
+void StreamCall<Method>::Drain() {
+  {
+    absl::MutexLock lock(&mu_);
+    ++advancing_;
+    draining_ = true;
+  }
+  Advance();
+}
+
+template <typename Method>
+void StreamCall<Method>::OnDone() {
+  streams_->Remove(this);
+  delete this;
+}
+
+// --- Decisions ---
+
+template <typename Method>
+void StreamCall<Method>::Advance() {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mu_);
+    actions = NextActionsLocked();
+  }
+  if (actions.write != nullptr) this->StartWrite(&actions.write->response);
+  if (actions.read != nullptr) this->StartRead(&actions.read->request);
+  if (actions.start != nullptr) StartMessage(actions.start);
+  bool drained = false;
+  {
+    absl::MutexLock lock(&mu_);
+    --advancing_;
+    const bool idle =
+        advancing_ == 0 && waiting_ == nullptr && running_.empty() && replies_.empty();
+    if (finished_ || !idle || !ClosingLocked()) return;
+    finished_ = true;
+    drained = draining_ && !no_more_reads_;
+  }
+  // A read that is under way ends with the call.
+  FinishCall(drained);
+}
+
+template <typename Method>
+typename StreamCall<Method>::Actions StreamCall<Method>::NextActionsLocked() {
+  Actions actions;
+  if (finished_) return actions;
+  if (cancelled_) DropUnwantedLocked();
+  // A message larger than the limit runs alone.
+  if (waiting_ != nullptr && (images_ == 0 || images_ + waiting_->images <= kMaxStreamImages)) {
+    images_ += waiting_->images;
+    running_.insert(waiting_);
+    actions.start = std::move(waiting_);
+    waiting_ = nullptr;
+  }
+  if (!ClosingLocked() && reading_ == nullptr && waiting_ == nullptr &&
+      images_ < kMaxStreamImages) {
+    reading_ = std::make_shared<Message>(context_);
+    actions.read = reading_.get();
+  }
+  if (!writing_ && !replies_.empty()) {
+    writing_ = true;
+    actions.write = replies_.front().get();
+  }
+  return actions;
+}
+
+template <typename Method>
+void StreamCall<Method>::DropUnwantedLocked() {
+  waiting_ = nullptr;
+  while (replies_.size() > (writing_ ? 1u : 0u)) {
+    images_ -= replies_.back()->images;
+    replies_.pop_back();
+  }
+}
+
+template <typename Method>
+void StreamCall<Method>::StartMessage(const MessagePtr& message) {
+  // Deadlines of a stream are per message: the call's own does not count.
+  message->exchange.Start(absl::InfiniteFuture(), [this, message](const absl::Status& status) {
+    OnMessageDone(message, status);
+  });
+  bool cancelled = false;
+  {
+    absl::MutexLock lock(&mu_);
+    message->started = true;
+    cancelled = cancelled_;
+  }
+  if (cancelled) message->exchange.Cancel();
+}
+
+template <typename Method>
+void StreamCall<Method>::FinishCall(bool drained) {
+  if (!drained) return this->Finish(grpc::Status::OK);
+  const RpcError error = ToRpcError(
+      WithReason(absl::UnavailableError("the server is shutting down: the stream was answered so "
+                                        "far, open it again elsewhere"),
+                 kReasonDraining));
+  rpc_->AddTrailingMetadata(kPushbackTrailer, error.pushback_ms);
+  this->Finish(error.status);
+}
+
+template class StreamCall<EmbedMethod>;
+template class StreamCall<ClassifyMethod>;
+
+}  // namespace snapvit

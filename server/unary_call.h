@@ -1,0 +1,43 @@
+// UnaryCall: one Embed or Classify call, as a reactor of gRPC's callback API.
+#ifndef SNAPVIT_SERVER_UNARY_CALL_H_
+#define SNAPVIT_SERVER_UNARY_CALL_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include "server/exchange.h"
+#include "server/rpc_deadline.h"
+#include "server/rpc_status.h"
+
+namespace snapvit {
+
+// Deletes itself when gRPC has done with it.
+template <typename Method>
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(const InferenceContext* context, grpc::CallbackServerContext* rpc,
+            const typename Method::Request* request, typename Method::Response* response)
+      : rpc_(rpc), exchange_(context, request, response) {
+    exchange_.Start(WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
+                    [this](const absl::Status& status) { Reply(status); });
+  }
+
+ private:
+  void Reply(const absl::Status& status) {
+    if (status.ok()) return Finish(grpc::Status::OK);
+    const RpcError error = ToRpcError(status);
+    rpc_->AddTrailingMetadata(kPushbackTrailer, error.pushback_ms);
+    Finish(error.status);
+  }
+
+  // The client is gone, or its deadline has passed. gRPC calls this after the constructor and
+  // before OnDone().
+  void OnCancel() override { exchange_.Cancel(); }
+  void OnDone() override { delete this; }
+
+  grpc::CallbackServerContext* const rpc_;
+  Exchange<Method> exchange_;
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_SERVER_UNARY_CALL_H_

@@ -1,0 +1,368 @@
+// Random schedules against a brute-force model of the same rules: nothing is lost, done twice,
+// computed too late or out of order.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "core/base/error_reason.h"
+#include "core/scheduling/deadline_policy.h"
+#include "core/scheduling/scheduler.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_task.h"
+
+namespace snapvit {
+namespace {
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr int kSchedules = 20'000;
+#else
+constexpr int kSchedules = 120'000;
+#endif
+constexpr int kSteps = 40;
+
+class RandomSchedule {
+ public:
+  explicit RandomSchedule(uint64_t seed) : random_(seed) {
+    workers_ = Random(1, 3);
+    max_batch_ = Random(1, 5);
+    batches_ahead_ = Random(1, 2);
+    patience_ = absl::Milliseconds(Random(0, 60));
+    bounds_ = {static_cast<size_t>(Random(1, 30)), static_cast<size_t>(Random(100, 3000)),
+               absl::Milliseconds(Random(5, 100))};
+    profile_ = std::make_shared<const LatencyTable>(
+        *LatencyTable::Create({1, 2}, {{absl::Milliseconds(2), absl::Milliseconds(3)},
+                                       {absl::Milliseconds(3), absl::Milliseconds(4)},
+                                       {absl::Milliseconds(4), absl::Milliseconds(6)}}));
+    scheduler_ = std::make_unique<Scheduler>(
+        Scheduler::Options{&clock_, workers_, bounds_, batches_ahead_},
+        std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options{max_batch_, patience_}));
+    running_.resize(workers_);
+  }
+
+  void Run() {
+    for (int step = 0; step < kSteps && !testing::Test::HasFailure(); ++step) Step();
+    if (Random(0, 1) == 0) {
+      scheduler_->Abort(&done_);
+      aborted_ = true;
+      Settle();
+    }
+    scheduler_->StopAccepting();
+    for (int round = 0; !scheduler_->Idle() && !testing::Test::HasFailure(); ++round) {
+      ASSERT_LT(round, 1000) << "the schedule does not end";
+      clock_.Advance(absl::Milliseconds(1));
+      Prepare();
+      FinishAPreparation();
+      for (int worker = 0; worker < workers_; ++worker) StepWorker(worker);
+    }
+    for (const auto& item : items_) {
+      ASSERT_EQ(item->task.ended, item->accepted ? 1 : 0) << "lost or done twice";
+    }
+  }
+
+ private:
+  enum class State { kNew, kWaiting, kPreparing, kReady, kRunning, kEnded };
+  // The model's view of a task.
+  struct Item {
+    explicit Item(TaskSpec spec) : task(std::move(spec)) {}
+    FakeTask task;
+    State state = State::kNew;
+    bool accepted = false;
+    bool cancel_asked = false;
+    absl::Time arrival;
+    uint64_t sequence = 0;
+    absl::Status prepare_status;
+  };
+  using Urgency = std::pair<absl::Time, uint64_t>;
+
+  int Random(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
+
+  void Step() {
+    switch (Random(0, 9)) {
+      case 0:
+      case 1:
+      case 2:
+        return Submit();
+      case 3:
+        return clock_.Advance(absl::Milliseconds(Random(0, 15)));
+      case 4:
+      case 5:
+        return Prepare();
+      case 6:
+        return FinishAPreparation();
+      case 7:
+        return CancelOne();
+      case 8:
+        return Expire();
+      default:
+        return StepWorker(Random(0, workers_ - 1));
+    }
+  }
+
+  TaskSpec RandomSpec() {
+    TaskSpec spec;
+    spec.tenant = Random(0, 3);
+    spec.wanted = Random(0, 2);
+    spec.floor = Random(0, spec.wanted);
+    spec.ladder = Random(0, 4) == 0 ? 1 : 0;
+    if (Random(0, 3) != 0) spec.latency = profile_;
+    if (Random(0, 1) == 0) spec.hard_deadline = clock_.Now() + absl::Milliseconds(Random(1, 60));
+    spec.bytes = Random(0, 200);
+    spec.prepared_bytes = Random(0, 100);
+    spec.needs_preparation = Random(0, 2) != 0;
+    return spec;
+  }
+
+  void Submit() {
+    std::vector<Task*> request;
+    std::vector<Item*> items;
+    const int count = Random(1, 6);
+    for (int i = 0; i < count; ++i) {
+      items_.push_back(std::make_unique<Item>(RandomSpec()));
+      items.push_back(items_.back().get());
+      item_of_[&items.back()->task] = items.back();
+      request.push_back(&items.back()->task);
+    }
+    const QueueLoad before = scheduler_->Stats().queued;
+    QueueLoad load;
+    for (const Item* item : items) load += InitialLoad(item->task.spec());
+    const bool fits =
+        before.items + load.items <= bounds_.max_items &&
+        before.bytes + load.bytes <= bounds_.max_bytes &&
+        (before.items == 0 || before.engine_time + load.engine_time <= bounds_.max_engine_time);
+    const absl::Status status = scheduler_->Submit(request);
+    ASSERT_EQ(status.ok(), fits) << status;
+    if (!status.ok()) {
+      ASSERT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+      return CheckLoad();
+    }
+    for (Item* item : items) {
+      item->accepted = true;
+      item->arrival = clock_.Now();
+      item->sequence = next_sequence_++;
+      item->state = item->task.spec().needs_preparation ? State::kWaiting : State::kReady;
+    }
+    CheckLoad();
+  }
+
+  static QueueLoad InitialLoad(const TaskSpec& spec) {
+    return {1, spec.bytes + (spec.needs_preparation ? 0 : spec.prepared_bytes),
+            spec.latency == nullptr ? absl::ZeroDuration() : spec.latency->TaskTime(spec.wanted)};
+  }
+
+  Urgency UrgencyOf(const Item& item) const {
+    return {std::min(item.task.spec().hard_deadline, item.arrival + patience_), item.sequence};
+  }
+  static std::pair<uint64_t, int> GroupOf(const Item& item) {
+    return {item.task.spec().ladder, item.task.spec().wanted};
+  }
+  bool Dead(const Item& item) const {
+    return item.task.Cancelled() || item.task.spec().hard_deadline <= clock_.Now();
+  }
+  // Items in `state`, most urgent first.
+  std::vector<Item*> Sorted(State state) const {
+    std::vector<Item*> sorted;
+    for (const auto& item : items_) {
+      if (item->state == state && !Dead(*item)) sorted.push_back(item.get());
+    }
+    std::sort(sorted.begin(), sorted.end(),
+              [this](const Item* a, const Item* b) { return UrgencyOf(*a) < UrgencyOf(*b); });
+    return sorted;
+  }
+
+  void Prepare() {
+    const std::vector<Item*> waiting = Sorted(State::kWaiting);
+    Task* task = scheduler_->StartPrepare(&done_);
+    if (task == nullptr) {
+      Settle();
+      const bool room = Ahead() < static_cast<size_t>(batches_ahead_ * max_batch_ * workers_);
+      ASSERT_TRUE(waiting.empty() || !room) << "a task that could be prepared was not";
+      return;
+    }
+    Item* item = item_of_.at(task);
+    ASSERT_EQ(item->state, State::kWaiting);
+    ASSERT_FALSE(Dead(*item)) << "prepared though cancelled or expired";
+    for (const Item* other : waiting) {
+      ASSERT_TRUE(GroupOf(*other) != GroupOf(*item) || !(UrgencyOf(*other) < UrgencyOf(*item)))
+          << "prepared before a more urgent one of its group";
+    }
+    item->state = State::kPreparing;
+    item->prepare_status =
+        Random(0, 9) == 0 ? absl::InvalidArgumentError("not an image") : absl::OkStatus();
+    ASSERT_TRUE(item->task.Prepare().ok());
+    ASSERT_EQ(item->task.prepared, 1);
+    preparing_.push_back(item);
+    Settle();
+    ASSERT_LE(Ahead(), static_cast<size_t>(batches_ahead_ * max_batch_ * workers_));
+  }
+
+  size_t Ahead() const {
+    return std::count_if(items_.begin(), items_.end(), [](const auto& item) {
+      return item->task.spec().needs_preparation &&
+             (item->state == State::kPreparing || item->state == State::kReady);
+    });
+  }
+
+  void FinishAPreparation() {
+    if (preparing_.empty()) return;
+    std::swap(preparing_[Random(0, static_cast<int>(preparing_.size()) - 1)], preparing_.back());
+    Item* item = preparing_.back();
+    preparing_.pop_back();
+    const bool lives =
+        item->prepare_status.ok() && !Dead(*item) && !item->cancel_asked && !aborted_;
+    scheduler_->FinishPrepare(&item->task, item->prepare_status, &done_);
+    if (lives) item->state = State::kReady;
+    Settle();
+    ASSERT_EQ(item->state == State::kReady, lives);
+  }
+
+  void CancelOne() {
+    if (items_.empty()) return;
+    Item* item = items_[Random(0, static_cast<int>(items_.size()) - 1)].get();
+    if (Random(0, 1) == 0) return item->task.cancel();
+    if (item->state == State::kEnded) return;
+    item->cancel_asked = true;
+    Task* const task = &item->task;
+    scheduler_->Cancel({&task, 1}, &done_);
+    const bool waits = item->state == State::kWaiting || item->state == State::kReady;
+    Settle();
+    ASSERT_EQ(item->task.ended == 1, waits);
+  }
+
+  void Expire() {
+    scheduler_->Expire(&done_);
+    Settle();
+    for (const auto& item : items_) {
+      const bool waits = item->state == State::kWaiting || item->state == State::kReady;
+      ASSERT_FALSE(waits && item->task.spec().hard_deadline <= clock_.Now());
+      ASSERT_FALSE(waits && item->task.spec().hard_deadline < scheduler_->NextExpiry());
+    }
+  }
+
+  void StepWorker(int worker) {
+    if (!running_[worker].empty()) return FinishBatch(worker);
+    std::vector<Item*> expected;
+    for (Item* item : Sorted(State::kReady)) {
+      if (expected.size() == static_cast<size_t>(max_batch_)) break;
+      if (expected.empty() || GroupOf(*item) == GroupOf(*expected.front()))
+        expected.push_back(item);
+    }
+    std::vector<Item*> batch;
+    for (const Assignment& assignment : scheduler_->StartBatch(worker, &done_)) {
+      Item* item = item_of_.at(assignment.task);
+      ASSERT_EQ(item->state, State::kReady);
+      ASSERT_FALSE(Dead(*item)) << "computed though cancelled or expired";
+      ASSERT_EQ(item->task.computed, 0);
+      ASSERT_GE(assignment.rung, item->task.spec().floor);
+      ASSERT_LE(assignment.rung, item->task.spec().wanted);
+      ASSERT_EQ(item->task.prepared, item->task.spec().needs_preparation ? 1 : 0);
+      ++item->task.computed;
+      item->state = State::kRunning;
+      batch.push_back(item);
+    }
+    running_[worker] = batch;
+    Settle();
+    ASSERT_EQ(batch, expected) << "not the most urgent ready tasks of one rung";
+  }
+
+  void FinishBatch(int worker) {
+    std::vector<absl::Status> statuses;
+    for (size_t i = 0; i < running_[worker].size(); ++i) {
+      statuses.push_back(Random(0, 9) == 0 ? absl::InternalError("backend") : absl::OkStatus());
+    }
+    scheduler_->FinishBatch(worker, statuses, &done_);
+    const std::vector<Item*> batch = std::exchange(running_[worker], {});
+    Settle();
+    for (size_t i = 0; i < batch.size(); ++i) {
+      ASSERT_EQ(batch[i]->task.status, statuses[i]);
+      ASSERT_EQ(batch[i]->task.execution.batch_size, static_cast<int>(batch.size()));
+    }
+  }
+
+  // Delivers what has ended, checks that each had a right to, and compares the accounts.
+  void Settle() {
+    for (const Completion& completion : done_) {
+      Item* item = item_of_.at(completion.task);
+      completion.task->Done(completion.status, completion.execution);
+      ASSERT_EQ(item->task.ended, 1);
+      ASSERT_EQ(completion.execution.rung.has_value(), item->task.computed == 1);
+      ASSERT_GE(completion.execution.queue_time, absl::ZeroDuration());
+      if (item->task.computed == 0) CheckRefusal(*item, completion.status);
+      item->state = State::kEnded;
+    }
+    done_.clear();
+    CheckLoad();
+  }
+
+  void CheckRefusal(const Item& item, const absl::Status& status) {
+    switch (status.code()) {
+      case absl::StatusCode::kDeadlineExceeded:
+        ASSERT_LE(item.task.spec().hard_deadline, clock_.Now());
+        break;
+      case absl::StatusCode::kCancelled:
+        ASSERT_TRUE(item.cancel_asked || item.task.Cancelled());
+        break;
+      case absl::StatusCode::kUnavailable:
+        ASSERT_TRUE(aborted_);
+        break;
+      default:
+        ASSERT_FALSE(status.ok());
+        ASSERT_EQ(status, item.prepare_status);
+    }
+  }
+
+  void CheckLoad() {
+    QueueLoad load;
+    for (const auto& item : items_) {
+      if (item->state == State::kNew || item->state == State::kRunning ||
+          item->state == State::kEnded) {
+        continue;
+      }
+      QueueLoad one = InitialLoad(item->task.spec());
+      if (item->state != State::kWaiting) {
+        one.bytes = item->task.spec().bytes + item->task.spec().prepared_bytes;
+      }
+      load += one;
+    }
+    const SchedulerStats stats = scheduler_->Stats();
+    ASSERT_EQ(stats.queued.items, load.items);
+    ASSERT_EQ(stats.queued.bytes, load.bytes);
+    ASSERT_EQ(stats.queued.engine_time, load.engine_time);
+    ASSERT_LE(stats.queued.items, bounds_.max_items);
+    ASSERT_EQ(stats.waiting_items + stats.preparing_items + stats.ready_items, load.items);
+  }
+
+  std::mt19937_64 random_;
+  FakeClock clock_;
+  int workers_;
+  int max_batch_;
+  int batches_ahead_;
+  absl::Duration patience_;
+  QueueBounds bounds_;
+  std::shared_ptr<const LatencyTable> profile_;
+  std::vector<std::unique_ptr<Item>> items_;
+  std::map<const Task*, Item*> item_of_;
+  std::unique_ptr<Scheduler> scheduler_;
+  std::vector<Item*> preparing_;
+  std::vector<std::vector<Item*>> running_;
+  Completions done_;
+  uint64_t next_sequence_ = 0;
+  bool aborted_ = false;
+};
+
+TEST(SchedulerProperty, HoldsOverRandomSchedules) {
+  for (int seed = 0; seed < kSchedules; ++seed) {
+    RandomSchedule(seed).Run();
+    ASSERT_FALSE(HasFailure()) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace snapvit
