@@ -1,0 +1,120 @@
+// snapvit embed: features of images, as JSON or as a NumPy array.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <limits>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/cli/image_flags.h"
+#include "client/cli/json_output.h"
+#include "client/cli/npy_rows.h"
+#include "client/cli/verb.h"
+#include "core/base/status_macros.h"
+
+namespace snapvit::cli {
+namespace {
+
+struct EmbedFlags : ImageFlags {
+  std::string pooling = "default";
+  bool normalize = false;
+  uint32_t dimensions = 0;
+};
+
+v1::Pooling ToPooling(const std::string& name) {
+  if (name == "cls") return v1::POOLING_CLS;
+  if (name == "mean") return v1::POOLING_MEAN;
+  if (name == "patches") return v1::POOLING_PATCHES;
+  if (name == "projected") return v1::POOLING_PROJECTED;
+  return v1::POOLING_DEFAULT;
+}
+
+absl::StatusOr<ImageQuery> ReadQuery(const EmbedFlags& flags) {
+  ImageQuery query;
+  ASSIGN_OR_RETURN(query.budget, ReadBudget(flags));
+  query.output.set_pooling(ToPooling(flags.pooling));
+  query.output.set_normalize(flags.normalize);
+  query.output.set_dimensions(flags.dimensions);
+  return query;
+}
+
+// What has been embedded so far, in every form that was asked for.
+class EmbedOutput {
+ public:
+  explicit EmbedOutput(const EmbedFlags& flags) : flags_(flags) {}
+
+  absl::Status Add(const std::string& file, const client::EmbedResult& result) {
+    if (result.embedding.ok()) {
+      ++done_;
+      RETURN_IF_ERROR(AddRow(file, *result.embedding));
+    } else {
+      ++failed_;
+      ReportImageError(file, result.embedding.status());
+      rows_.AddMissing();
+    }
+    if (flags_.json) {
+      items_.push_back(ItemJson(file, result));
+    } else if (flags_.output.empty()) {
+      PrintJson(ItemJson(file, result));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<ExitStatus> Finish(const std::string& model) {
+    if (!flags_.output.empty() && done_ > 0) {
+      RETURN_IF_ERROR(rows_.Write(flags_.output));
+      if (!flags_.json) {
+        std::printf("%s: %s float32, %zu failed\n", flags_.output.c_str(),
+                    absl::StrJoin(rows_.shape(), " x ").c_str(), failed_);
+      }
+    }
+    if (flags_.json) PrintJson(ResultsJson(model, std::move(items_)));
+    return StatusOfItems(done_, failed_);
+  }
+
+ private:
+  absl::Status AddRow(const std::string& file, const client::Embedding& embedding) {
+    if (flags_.output.empty()) return absl::OkStatus();
+    if (rows_.Add(embedding.shape, embedding.values)) return absl::OkStatus();
+    return absl::InternalError(absl::StrCat(file, ": the embedding's shape is [",
+                                            absl::StrJoin(embedding.shape, ", "),
+                                            "], unlike those before"));
+  }
+
+  const EmbedFlags& flags_;
+  NpyRows rows_;
+  std::vector<Json> items_;
+  size_t done_ = 0;
+  size_t failed_ = 0;
+};
+
+absl::StatusOr<ExitStatus> RunEmbed(const EmbedFlags& flags) {
+  ASSIGN_OR_RETURN(const ImageQuery query, ReadQuery(flags));
+  ASSIGN_OR_RETURN(const std::unique_ptr<ImageModel> model, OpenImageModel(flags, query));
+  EmbedOutput output(flags);
+  RETURN_IF_ERROR(ForEachWindow(flags, [&](std::span<const ImageFile> files) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::vector<client::EmbedResult> results, model->Embed(files));
+    for (size_t i = 0; i < files.size(); ++i) {
+      RETURN_IF_ERROR(output.Add(files[i].path, results[i]));
+    }
+    return absl::OkStatus();
+  }));
+  return output.Finish(model->name());
+}
+
+}  // namespace
+
+void AddEmbedVerb(CLI::App& app, RunVerb& chosen) {
+  const auto flags = std::make_shared<EmbedFlags>();
+  CLI::App* verb = app.add_subcommand("embed", "Embeddings of images, at a compute budget");
+  AddImageFlags(*verb, *flags);
+  verb->add_option("--pooling", flags->pooling, "Which features become the embedding")
+      ->check(CLI::IsMember({"default", "cls", "mean", "patches", "projected"}))
+      ->capture_default_str();
+  verb->add_flag("--normalize", flags->normalize, "Scale every vector to length 1");
+  verb->add_option("--dimensions", flags->dimensions, "Keep the first N components; 0: all")
+      ->type_name("N");
+  verb->callback([flags, &chosen] { chosen = [flags] { return RunEmbed(*flags); }; });
+}
+
+}  // namespace snapvit::cli

@@ -1,0 +1,57 @@
+// Flags that `embed` and `classify` share, and the run over the images that both do.
+#ifndef SNAPVIT_CLIENT_CLI_IMAGE_FLAGS_H_
+#define SNAPVIT_CLIENT_CLI_IMAGE_FLAGS_H_
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/cli/image_model.h"
+#include "client/cli/model_flags.h"
+
+namespace CLI {
+class App;
+}
+
+namespace snapvit::cli {
+
+struct ImageFlags {
+  std::vector<std::string> images;  // files and folders
+  ModelFlags model;
+  std::string target;
+  std::string model_name;
+  std::string api_key;
+  double timeout_seconds = 60;
+  std::string budget;  // empty: the default
+  std::string floor;
+  bool strict = false;
+  bool no_exif = false;
+  bool json = false;
+  std::string output;  // .npy file; empty: none
+};
+
+// `flags` must outlive `verb`.
+void AddImageFlags(CLI::App& verb, ImageFlags& flags);
+
+// Budget, floor and strict as one. INVALID_ARGUMENT names the text and what was expected.
+absl::StatusOr<Budget> ReadBudget(const ImageFlags& flags);
+
+// The model that the flags name: exactly one of --model and --target, and no flag that does not go
+// with it; else INVALID_ARGUMENT.
+absl::StatusOr<std::unique_ptr<ImageModel>> OpenImageModel(const ImageFlags& flags,
+                                                           const ImageQuery& query);
+
+// Reads the images, some at a time, and gives them to `handle`; progress on standard error where
+// results do not already run over the terminal. Stops at the first error of `handle`.
+using HandleImages = std::function<absl::Status(std::span<const ImageFile> files)>;
+absl::Status ForEachWindow(const ImageFlags& flags, const HandleImages& handle);
+
+// Repeats the error of an image on standard error.
+void ReportImageError(const std::string& file, const absl::Status& error);
+
+}  // namespace snapvit::cli
+
+#endif  // SNAPVIT_CLIENT_CLI_IMAGE_FLAGS_H_

@@ -1,0 +1,37 @@
+#include "client/cli/model_flags.h"
+
+#include <CLI/CLI.hpp>
+
+namespace snapvit::cli {
+
+void AddModelFlags(CLI::App& verb, ModelFlags& flags) {
+  verb.add_option("--model", flags.model, "Model folder: config.json and model.safetensors")
+      ->type_name("DIR");
+  verb.add_option("--ordering", flags.ordering,
+                  "Ordering file; default: look into the cache folder, then the model folder")
+      ->type_name("FILE");
+  verb.add_option("--cache-dir", flags.cache_dir,
+                  "Folder of this model's computed ordering; default: under ~/.cache/snapvit")
+      ->type_name("DIR");
+  verb.add_option("--dtype", flags.dtype, "Execution dtype of a local model; fp32 is the reference")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str();
+  verb.add_option("--rungs", flags.rungs, "Ladder targets between compute 1 and 0.25")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  verb.add_option("--threads", flags.threads, "Compute threads of a local model; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+}
+
+ElasticLoaderOptions ToLoaderOptions(const ModelFlags& flags) {
+  ElasticLoaderOptions options;
+  options.model_dir = flags.model;
+  options.ordering_file = flags.ordering;
+  options.cache_dir = flags.cache_dir;
+  options.ladder.rungs = flags.rungs;
+  options.dtype = flags.dtype == "bf16" ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
+  return options;
+}
+
+}  // namespace snapvit::cli

@@ -1,0 +1,32 @@
+// Flags of every verb that loads a model folder.
+#ifndef SNAPVIT_CLIENT_CLI_MODEL_FLAGS_H_
+#define SNAPVIT_CLIENT_CLI_MODEL_FLAGS_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/snapvit/elastic_loader.h"
+
+namespace CLI {
+class App;
+}
+
+namespace snapvit::cli {
+
+struct ModelFlags {
+  std::string model;  // folder
+  std::string ordering;
+  std::string cache_dir;
+  std::string dtype = "fp32";
+  int rungs = LadderOptions().rungs;
+  int threads = 0;
+};
+
+// --model, --ordering, --cache-dir, --dtype, --rungs, --threads. `flags` must outlive `verb`.
+void AddModelFlags(CLI::App& verb, ModelFlags& flags);
+
+ElasticLoaderOptions ToLoaderOptions(const ModelFlags& flags);
+
+}  // namespace snapvit::cli
+
+#endif  // SNAPVIT_CLIENT_CLI_MODEL_FLAGS_H_
