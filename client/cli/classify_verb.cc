@@ -1,4 +1,5 @@
-// snapvit classify: the best classes of images, as lines for people, JSON or a NumPy array of scores.
+// snapvit classify: the best classes of images, as lines for people, JSON or a NumPy array of
+// scores.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -119,13 +120,14 @@ absl::StatusOr<ExitStatus> RunClassify(const ClassifyFlags& flags) {
   ASSIGN_OR_RETURN(const ImageQuery query, ReadQuery(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<ImageModel> model, OpenImageModel(flags, query));
   ClassifyOutput output(flags);
-  RETURN_IF_ERROR(ForEachWindow(flags, [&](std::span<const ImageFile> files) -> absl::Status {
+  const HandleImages answer = [&](std::span<const ImageFile> files) -> absl::Status {
     ASSIGN_OR_RETURN(std::vector<client::ClassifyResult> results, model->Classify(files));
     for (size_t i = 0; i < files.size(); ++i) {
       RETURN_IF_ERROR(output.Add(files[i].path, std::move(results[i])));
     }
     return absl::OkStatus();
-  }));
+  };
+  RETURN_IF_ERROR(ForEachWindow(flags, answer));
   return output.Finish(model->name());
 }
 

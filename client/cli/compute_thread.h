@@ -1,5 +1,5 @@
-// ComputeThread: the one thread of a local verb that calls into LibTorch. The engine pins it and sets
-// its number of OpenMP threads, which must not happen to the main thread.
+// ComputeThread: the one thread of a local verb that calls into LibTorch. The engine pins it and
+// sets its number of OpenMP threads, which must not happen to the main thread.
 #ifndef SNAPVIT_CLIENT_CLI_COMPUTE_THREAD_H_
 #define SNAPVIT_CLIENT_CLI_COMPUTE_THREAD_H_
 
@@ -17,7 +17,8 @@ namespace snapvit::cli {
 // Run() may be called from one other thread at a time.
 class ComputeThread {
  public:
-  // An engine with one worker of `threads` compute threads (0: all cores), and that worker's thread.
+  // An engine with one worker of `threads` compute threads (0: all cores), and that worker's
+  // thread.
   static absl::StatusOr<std::unique_ptr<ComputeThread>> Create(int threads);
   ~ComputeThread();
 

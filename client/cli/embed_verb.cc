@@ -92,13 +92,14 @@ absl::StatusOr<ExitStatus> RunEmbed(const EmbedFlags& flags) {
   ASSIGN_OR_RETURN(const ImageQuery query, ReadQuery(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<ImageModel> model, OpenImageModel(flags, query));
   EmbedOutput output(flags);
-  RETURN_IF_ERROR(ForEachWindow(flags, [&](std::span<const ImageFile> files) -> absl::Status {
+  const HandleImages answer = [&](std::span<const ImageFile> files) -> absl::Status {
     ASSIGN_OR_RETURN(const std::vector<client::EmbedResult> results, model->Embed(files));
     for (size_t i = 0; i < files.size(); ++i) {
       RETURN_IF_ERROR(output.Add(files[i].path, results[i]));
     }
     return absl::OkStatus();
-  }));
+  };
+  RETURN_IF_ERROR(ForEachWindow(flags, answer));
   return output.Finish(model->name());
 }
 

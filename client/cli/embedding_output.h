@@ -9,8 +9,8 @@
 namespace snapvit::cli {
 
 // Keeps the first `dimensions` components of every vector (0: all), then, if asked, scales each to
-// Euclidean length 1 (a zero vector stays zero). REQUIRES: dimensions is at most the last size of the
-// shape.
+// Euclidean length 1 (a zero vector stays zero). REQUIRES: dimensions is at most the last size of
+// the shape.
 void ShapeEmbedding(uint32_t dimensions, bool normalize, client::Embedding& embedding);
 
 }  // namespace snapvit::cli

@@ -15,8 +15,7 @@ constexpr size_t kMaxFileBytes = size_t{1} << 30;
 
 bool IsImageName(const std::filesystem::path& path) {
   const std::string extension = absl::AsciiStrToLower(path.extension().string());
-  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" ||
-         extension == ".webp";
+  return extension == ".jpg" || extension == ".jpeg" || extension == ".png" || extension == ".webp";
 }
 
 absl::StatusOr<std::vector<std::string>> ListFolder(const std::string& folder) {

@@ -15,8 +15,8 @@ struct ImageFile {
   absl::StatusOr<std::string> bytes;  // NOT_FOUND and so on: an error of this image alone
 };
 
-// A folder stands for all JPEG, PNG and WebP files in it and below, sorted; anything else for itself,
-// whether it is there or not. NOT_FOUND if a folder has none.
+// A folder stands for all JPEG, PNG and WebP files in it and below, sorted; anything else for
+// itself, whether it is there or not. NOT_FOUND if a folder has none.
 absl::StatusOr<std::vector<std::string>> ListImages(std::span<const std::string> arguments);
 
 // Reads every file; failures are kept in their place.

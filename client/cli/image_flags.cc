@@ -20,8 +20,9 @@ constexpr size_t kWindow = 64;
 absl::Status CheckFlagsOf(const ImageFlags& flags, bool local) {
   const auto reject = [local](bool given, const char* flag) {
     if (!given) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat(
-        flag, local ? " goes with --target, not with --model" : " goes with --model, not with --target"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(flag, local ? " goes with --target, not with --model"
+                                 : " goes with --model, not with --target"));
   };
   if (local) {
     RETURN_IF_ERROR(reject(!flags.model_name.empty(), "--model-name"));
@@ -111,8 +112,7 @@ absl::Status ForEachWindow(const ImageFlags& flags, const HandleImages& handle) 
 }
 
 void ReportImageError(const std::string& file, const absl::Status& error) {
-  std::fprintf(stderr, "%s: %s: %s\n", file.c_str(),
-               absl::StatusCodeToString(error.code()).c_str(),
+  std::fprintf(stderr, "%s: %s: %s\n", file.c_str(), absl::StatusCodeToString(error.code()).c_str(),
                std::string(error.message()).c_str());
 }
 

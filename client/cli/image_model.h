@@ -21,9 +21,9 @@ namespace snapvit::cli {
 
 // What is asked of every image.
 struct ImageQuery {
-  Budget budget;            // without target: dense here, the tenant's default on a server
-  v1::Output output;        // embeddings; always FP32
-  uint32_t top_k = 5;       // labels; more than there are classes: all
+  Budget budget;       // without target: dense here, the tenant's default on a server
+  v1::Output output;   // embeddings; always FP32
+  uint32_t top_k = 5;  // labels; more than there are classes: all
   v1::Activation activation = v1::ACTIVATION_SOFTMAX;
 };
 
@@ -47,15 +47,15 @@ struct LocalModelOptions {
   bool exif = true;  // apply the EXIF orientation
 };
 
-// Loads a model folder. At budget 1 no ordering is read or made; else a missing one is computed, with
-// progress on standard error. Errors of the budget come from here too.
+// Loads a model folder. At budget 1 no ordering is read or made; else a missing one is computed,
+// with progress on standard error. Errors of the budget come from here too.
 absl::StatusOr<std::unique_ptr<ImageModel>> OpenLocalModel(const LocalModelOptions& options,
                                                            const ImageQuery& query);
 
 struct RemoteModelOptions {
-  std::string target;   // HOST:PORT
-  std::string model;    // empty: the one that the server serves
-  std::string api_key;  // empty: none
+  std::string target;                          // HOST:PORT
+  std::string model;                           // empty: the one that the server serves
+  std::string api_key;                         // empty: none
   absl::Duration timeout = absl::Seconds(60);  // of one request
 };
 

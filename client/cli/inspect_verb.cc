@@ -27,32 +27,6 @@ struct InspectFlags {
   bool json = false;
 };
 
-RungDescription Describe(const Rung& rung) {
-  return {rung.index,    rung.compute,  rung.gflops,         rung.mlp_ratio, rung.head_ratio,
-          rung.sparsity, rung.fidelity, rung.fidelity_error, rung.agreement};
-}
-
-ModelDescription Describe(const ElasticModel& model) {
-  const VitConfig& config = model.config();
-  ModelDescription result;
-  result.name = model.name();
-  result.architecture = config.architecture;
-  result.parameters = model.parameters();
-  result.gflops = model.cost().dense_flops() * 1e-9;
-  result.input_size = {3, config.image_height, config.image_width};
-  result.embedding_dim = config.embed_dim;
-  result.classes = config.num_classes;
-  result.blocks = config.depth;
-  result.heads = config.num_heads;
-  result.hidden = config.mlp_hidden;
-  result.ordering_id = model.ordering_id();
-  result.embedding_space_id =
-      model.EmbeddingSpace(v1::Pooling_Name(v1::POOLING_DEFAULT), config.embed_dim);
-  if (model.ordering() != nullptr) result.calibration_source = model.ordering()->calibration_source;
-  for (const Rung& rung : model.ladder().rungs()) result.ladder.push_back(Describe(rung));
-  return result;
-}
-
 std::string LadderText(const std::vector<RungDescription>& ladder) {
   TextTable table({{"rung"},
                    {"compute"},
@@ -118,8 +92,10 @@ absl::Status InspectFolder(const InspectFlags& flags) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
                    OpenModel(ToLoaderOptions(flags.model), OrderingNeed::kIfThere, *compute));
   if (model->ordering() == nullptr) {
-    std::fputs("note: no ordering was found, so the ladder is the dense model alone "
-               "(snapvit order makes one)\n", stderr);
+    std::fputs(
+        "note: no ordering was found, so the ladder is the dense model alone "
+        "(snapvit order makes one)\n",
+        stderr);
   }
   Print(Describe(*model), flags.json);
   return absl::OkStatus();

@@ -20,9 +20,7 @@ Json OrNull(const std::optional<double>& value) {
 }
 
 // The double whose shortest text reads back as the same float: 0.1, not 0.10000000149011612.
-double Shorten(float value) {
-  return std::strtod(absl::StrFormat("%.9g", value).c_str(), nullptr);
-}
+double Shorten(float value) { return std::strtod(absl::StrFormat("%.9g", value).c_str(), nullptr); }
 
 // Nested lists for shapes of more than one dimension.
 Json ArrayJson(const std::vector<float>& values, const std::vector<int64_t>& shape) {

@@ -29,7 +29,8 @@ absl::StatusOr<EmbeddingKind> ToKind(v1::Pooling pooling) {
     case v1::POOLING_PATCHES:
       return EmbeddingKind::kPatches;
     default:
-      return absl::FailedPreconditionError("the model has no projection: pooling 'projected' needs one");
+      return absl::FailedPreconditionError(
+          "the model has no projection: pooling 'projected' needs one");
   }
 }
 
@@ -39,8 +40,8 @@ absl::Status CheckOutput(const ElasticModel& model, const v1::Output& output) {
   RETURN_IF_ERROR(CheckEmbeddingKind(model.config(), kind));
   const auto size = static_cast<uint32_t>(model.config().embed_dim);
   if (output.dimensions() <= size) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("dimensions is ", output.dimensions(),
-                                                 ", the model's embeddings have ", size));
+  return absl::InvalidArgumentError(
+      absl::StrCat("dimensions is ", output.dimensions(), ", the model's embeddings have ", size));
 }
 
 // One computed image.
@@ -74,9 +75,8 @@ class LocalModel final : public ImageModel {
       client::Embedding embedding{std::move(computed.item.embedding_values),
                                   std::move(computed.item.embedding_shape)};
       ShapeEmbedding(query_.output.dimensions(), query_.output.normalize(), embedding);
-      computed.receipt.embedding_space_id =
-          model_->EmbeddingSpace(v1::Pooling_Name(query_.output.pooling()),
-                                 static_cast<int>(embedding.shape.back()));
+      computed.receipt.embedding_space_id = model_->EmbeddingSpace(
+          v1::Pooling_Name(query_.output.pooling()), static_cast<int>(embedding.shape.back()));
       result.embedding = std::move(embedding);
       result.receipt = std::move(computed.receipt);
     }

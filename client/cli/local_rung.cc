@@ -44,9 +44,9 @@ absl::StatusOr<client::Receipt> ChooseRung(const Budget& budget,
     estimate = [times](int rung) { return times[rung]; };
   }
   const Ladder& ladder = model->ladder();
-  ASSIGN_OR_RETURN(const RungInterval interval,
-                   ResolveBudget(budget, ladder, model->ranking(), model->cost(), BudgetLimits(),
-                                 estimate));
+  ASSIGN_OR_RETURN(
+      const RungInterval interval,
+      ResolveBudget(budget, ladder, model->ranking(), model->cost(), BudgetLimits(), estimate));
   const Rung& rung = ladder.rung(interval.wanted);
   client::Receipt receipt;
   receipt.model = model->name();

@@ -15,8 +15,8 @@ namespace snapvit::cli {
 // True for a budget of exactly the dense model's compute: it needs no ordering.
 bool IsDense(const Budget& budget);
 
-// A receipt that says what the budget asked for and the rung that is served for it; the times are not
-// set. Nothing but the ladder limits a local verb. A latency budget is answered by a profile of
+// A receipt that says what the budget asked for and the rung that is served for it; the times are
+// not set. Nothing but the ladder limits a local verb. A latency budget is answered by a profile of
 // single images, measured here.
 absl::StatusOr<client::Receipt> ChooseRung(const Budget& budget,
                                            const std::shared_ptr<const ElasticModel>& model,

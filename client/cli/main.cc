@@ -10,7 +10,8 @@ namespace {
 
 int Run(int argc, char** argv) {
   CLI::App app(
-      "snapvit: pretrained Vision Transformers at any compute budget. Local verbs load a model folder\n"
+      "snapvit: pretrained Vision Transformers at any compute budget. Local verbs load a model "
+      "folder\n"
       "(--model), remote verbs ask a server (--target).\n"
       "Exit status: 0 all done, 1 some items failed, 2 wrong usage or nothing done.");
   app.require_subcommand(1);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "snapvit/v1/types.pb.h"
+
 namespace snapvit::cli {
 namespace {
 
@@ -25,7 +27,33 @@ RungDescription Describe(const v1::Rung& rung) {
   return result;
 }
 
+RungDescription Describe(const Rung& rung) {
+  return {rung.index,    rung.compute,  rung.gflops,         rung.mlp_ratio, rung.head_ratio,
+          rung.sparsity, rung.fidelity, rung.fidelity_error, rung.agreement};
+}
+
 }  // namespace
+
+ModelDescription Describe(const ElasticModel& model) {
+  const VitConfig& config = model.config();
+  ModelDescription result;
+  result.name = model.name();
+  result.architecture = config.architecture;
+  result.parameters = model.parameters();
+  result.gflops = model.cost().dense_flops() * 1e-9;
+  result.input_size = {3, config.image_height, config.image_width};
+  result.embedding_dim = config.embed_dim;
+  result.classes = config.num_classes;
+  result.blocks = config.depth;
+  result.heads = config.num_heads;
+  result.hidden = config.mlp_hidden;
+  result.ordering_id = model.ordering_id();
+  result.embedding_space_id =
+      model.EmbeddingSpace(v1::Pooling_Name(v1::POOLING_DEFAULT), config.embed_dim);
+  if (model.ordering() != nullptr) result.calibration_source = model.ordering()->calibration_source;
+  for (const Rung& rung : model.ladder().rungs()) result.ladder.push_back(Describe(rung));
+  return result;
+}
 
 ModelDescription Describe(const v1::ModelInfo& info) {
   ModelDescription result;
@@ -33,7 +61,8 @@ ModelDescription Describe(const v1::ModelInfo& info) {
   result.architecture = info.architecture();
   result.parameters = info.parameters();
   result.gflops = info.gflops();
-  const int sides = std::min<int>(info.input_size_size(), static_cast<int>(result.input_size.size()));
+  const int sides =
+      std::min<int>(info.input_size_size(), static_cast<int>(result.input_size.size()));
   std::copy_n(info.input_size().begin(), sides, result.input_size.begin());
   result.embedding_dim = static_cast<int>(info.embedding_dim());
   result.classes = info.labels_size();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/elastic/elastic_model.h"
 #include "snapvit/v1/models.pb.h"
 
 namespace snapvit::cli {
@@ -28,7 +29,7 @@ struct ModelDescription {
   std::string name;
   std::string architecture;
   uint64_t parameters = 0;
-  double gflops = 0;               // of the dense model, per image
+  double gflops = 0;                // of the dense model, per image
   std::array<int, 3> input_size{};  // channels, height, width
   int embedding_dim = 0;
   int classes = 0;
@@ -42,6 +43,8 @@ struct ModelDescription {
   std::vector<RungDescription> ladder;
 };
 
+// A model in memory; without an ordering its ladder is the dense rung alone.
+ModelDescription Describe(const ElasticModel& model);
 // `info` as a server's GetModel gives it.
 ModelDescription Describe(const v1::ModelInfo& info);
 

@@ -15,9 +15,9 @@ constexpr size_t kAlignment = 64;
 constexpr size_t kPreambleBytes = 10;  // magic, version, header length
 
 std::string Header(std::span<const int64_t> shape) {
-  std::string header =
-      absl::StrCat("{'descr': '<f4', 'fortran_order': False, 'shape': (",
-                   absl::StrJoin(shape.begin(), shape.end(), ", "), shape.size() == 1 ? ",)" : ")", ", }");
+  std::string header = absl::StrCat("{'descr': '<f4', 'fortran_order': False, 'shape': (",
+                                    absl::StrJoin(shape.begin(), shape.end(), ", "),
+                                    shape.size() == 1 ? ",)" : ")", ", }");
   // Spaces and a line break, so that the data starts aligned.
   const size_t unpadded = kPreambleBytes + header.size() + 1;
   header.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');

@@ -16,8 +16,8 @@ namespace snapvit::cli {
 // What the process returns (docs of the command line: README.md).
 enum class ExitStatus {
   kDone = 0,
-  kSomeFailed = 1,    // some items failed; the others are done
-  kNothingDone = 2,   // wrong usage, or nothing done
+  kSomeFailed = 1,   // some items failed; the others are done
+  kNothingDone = 2,  // wrong usage, or nothing done
 };
 
 // Runs the verb; blocks. An error is printed by main and means kNothingDone.
