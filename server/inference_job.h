@@ -24,7 +24,7 @@ namespace snapvit {
 
 // Thread-safe as far as the scheduler calls it; Start() and then Cancel() come from the call that
 // owns it.
-class InferenceJob final : private ImageTask::Owner {
+class InferenceJob final : public ImageTask::Owner {
  public:
   struct Options {
     std::shared_ptr<const ServedModel> model;

@@ -143,7 +143,7 @@ constexpr OptionRow kTable[] = {
     {kModel, "device", "auto|cpu", "Where the model runs.", SetDevice,
      [](const Options& o) { return ChoiceName(kDevices, o.device); }},
     {kModel, "dtype", "auto|fp32|bf16",
-     "Precision of the computation; auto takes bf16 where the CPU multiplies it natively.", SetDtype,
+     "Precision of the computation; auto is fp32.", SetDtype,
      [](const Options& o) { return ChoiceName(kDtypes, o.dtype); }},
 
     {kLadder, "ordering", "FILE",
@@ -207,7 +207,7 @@ constexpr OptionRow kTable[] = {
     {kLimits, "drain-grace", "SECONDS", "After SIGTERM: how long accepted requests may take until the process exits.",
      SetDrainGrace, [](const Options& o) { return absl::FormatDuration(o.drain_grace); }},
 
-    {kProcess, "ready-file", "FILE", "Written when the listeners are bound: their addresses as JSON.",
+    {kProcess, "ready-file", "FILE", "Written once requests are served: the bound addresses as JSON.",
      [](std::string_view t, Options& o) { return ParseText(t, o.ready_file); },
      [](const Options& o) { return o.ready_file; }},
     {kProcess, "log-level", "debug|info|warning|error", "Least severe events to log, on standard error.",

@@ -1,5 +1,7 @@
 #include "server/stream_call.h"
 
+#include <grpcpp/server_context.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>

@@ -1,0 +1,108 @@
+// snapvit-server: serves one Vision Transformer at any compute budget. Options: --help.
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/status_macros.h"
+#include "core/snapvit/elastic_loader.h"
+#include "server/log.h"
+#include "server/options_parser.h"
+#include "server/server.h"
+
+namespace snapvit {
+namespace {
+
+enum ExitStatus { kDone = 0, kFailed = 1, kWrongUsage = 2 };
+
+// SIGTERM and SIGINT drain; a second one ends the process at once.
+class StopSignals {
+ public:
+  // Before other threads start: they inherit that these signals wait for Watch().
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+
+  // `server` and `log` live until the process ends.
+  void Watch(Server* server, const Logger* log) const {
+    std::thread([signals = signals_, server, log] {
+      int signal = 0;
+      sigwait(&signals, &signal);
+      log->Info("draining", {{"signal", strsignal(signal)}, {"again", "exits at once"}});
+      server->RequestStop();
+      sigwait(&signals, &signal);
+      _exit(128 + signal);
+    }).detach();
+  }
+
+ private:
+  sigset_t signals_;
+};
+
+// --check: whether the model and its ordering could be served.
+absl::Status CheckModel(const ServerOptions& options) {
+  ElasticLoaderOptions loader_options;
+  loader_options.model_dir = options.model;
+  loader_options.ordering_file = options.ordering;
+  loader_options.cache_dir = options.cache_dir;
+  ASSIGN_OR_RETURN(const auto loader, ElasticLoader::Create(loader_options));
+  return loader->FindOrdering().status();
+}
+
+int Fail(const absl::Status& status, ExitStatus exit_status) {
+  std::fprintf(stderr, "snapvit-server: %s\n", std::string(status.message()).c_str());
+  return exit_status;
+}
+
+int Check(const ParsedOptions& parsed) {
+  std::fputs(PrintOptions(parsed).c_str(), stdout);
+  const absl::Status checked = CheckModel(parsed.options);
+  return checked.ok() ? kDone : Fail(checked, kWrongUsage);
+}
+
+int Serve(const ServerOptions& options) {
+  const StopSignals signals;
+  const Logger log(options.log_level, options.log_format);
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(options, &log);
+  if (!server.ok()) {
+    log.Error("start_failed", {{"reason", std::string(server.status().message())}});
+    return kWrongUsage;
+  }
+  log.Info("listening", {{"grpc", (*server)->grpc_address().ToString()},
+                         {"http", (*server)->http_address().ToString()},
+                         {"version", SNAPVIT_VERSION}});
+  signals.Watch(server->get(), &log);
+  const absl::Status status = (*server)->Wait();
+  if (!status.ok()) log.Error("model_not_loaded", {{"reason", std::string(status.message())}});
+  const bool complete = (*server)->Drain();
+  log.Info("stopped", {{"all_requests_answered", complete}});
+  return status.ok() ? kDone : kFailed;
+}
+
+int Main(int argc, char** argv) {
+  const absl::StatusOr<ParsedOptions> parsed =
+      ParseOptions(std::vector<std::string>(argv + 1, argv + argc), ProcessEnvironment());
+  if (!parsed.ok()) return Fail(parsed.status(), kWrongUsage);
+  if (parsed->help) {
+    std::fputs(OptionsHelp().c_str(), stdout);
+    return kDone;
+  }
+  if (parsed->version) {
+    std::puts("snapvit-server " SNAPVIT_VERSION);
+    return kDone;
+  }
+  return parsed->options.check ? Check(*parsed) : Serve(parsed->options);
+}
+
+}  // namespace
+}  // namespace snapvit
+
+int main(int argc, char** argv) { return snapvit::Main(argc, argv); }

@@ -1,0 +1,267 @@
+#include "server/server.h"
+
+#include <grpcpp/health_check_service_interface.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "core/base/clock.h"
+#include "core/base/file.h"
+#include "core/base/status_macros.h"
+#include "core/engine/engine.h"
+#include "core/scheduling/deadline_policy.h"
+#include "core/scheduling/executor.h"
+#include "server/engine_backend.h"
+#include "server/inference_context.h"
+#include "server/inference_service.h"
+#include "server/listeners.h"
+#include "server/model_host.h"
+#include "server/models_service.h"
+#include "server/scheduler_metrics.h"
+
+namespace snapvit {
+namespace {
+
+constexpr char kOpenTenant[] = "default";  // everybody, without a tenants file
+constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
+constexpr int kFailureLines = 5;  // of the log per window, for calls that failed inside
+constexpr absl::Duration kFailureWindow = absl::Seconds(10);
+constexpr absl::Duration kReplyTime = absl::Seconds(2);  // to send what has been computed
+
+// Compute and decode threads share the cores out: decoding is an eighth of the work, or less.
+int DecodeThreads() { return std::max(1, AvailableCores() / 8); }
+
+int ComputeThreads(const ServerOptions& options) {
+  if (options.threads.has_value()) return *options.threads;
+  return std::max(1, (AvailableCores() - DecodeThreads()) / options.workers);
+}
+
+std::string ModelName(const ServerOptions& options) {
+  if (!options.model_name.empty()) return options.model_name;
+  const std::filesystem::path path = std::filesystem::absolute(options.model).lexically_normal();
+  return path.has_filename() ? path.filename() : path.parent_path().filename();
+}
+
+ExecutionDtype Dtype(const ServerOptions& options) {
+  return options.dtype == DtypeChoice::kBf16 ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
+}
+
+Metrics::Options MetricsOptions(const ServerOptions& options) {
+  Metrics::Options metrics;
+  metrics.model = ModelName(options);
+  metrics.tenants = {kOpenTenant};
+  metrics.version = SNAPVIT_VERSION;
+  metrics.device = "cpu";
+  metrics.dtype = options.dtype == DtypeChoice::kBf16 ? "bf16" : "fp32";
+  return metrics;
+}
+
+ModelHost::Options HostOptions(const ServerOptions& options) {
+  ModelHost::Options host;
+  host.loader.model_dir = options.model;
+  host.loader.model_name = ModelName(options);
+  host.loader.ordering_file = options.ordering;
+  host.loader.cache_dir = options.cache_dir;
+  host.loader.calibration = options.calibration;
+  host.loader.order_time = options.order_time;
+  host.loader.ladder.rungs = options.rungs;
+  host.loader.dtype = Dtype(options);
+  host.order_at_start = options.order_at_start;
+  host.warmup = options.warmup;
+  host.floor = options.floor;
+  return host;
+}
+
+// Health checkers ask for the whole server or for one service; all follow the model.
+void TellHealth(grpc::Server& server, bool serving) {
+  server.GetHealthCheckService()->SetServingStatus(serving);
+  for (const char* service : {"snapvit.v1.Inference", "snapvit.v1.Models"}) {
+    server.GetHealthCheckService()->SetServingStatus(service, serving);
+  }
+}
+
+absl::Status WriteReadyFile(const std::string& path, const HostPort& grpc, const HostPort& http) {
+  // Both are addresses: nothing in them needs to be escaped.
+  return WriteFileAtomically(path, absl::StrCat("{\"listen\": \"", grpc.ToString(),
+                                                "\", \"http\": \"", http.ToString(),
+                                                "\", \"pid\": ", getpid(), "}\n"));
+}
+
+class ServerImpl final : public Server {
+ public:
+  ServerImpl(const ServerOptions& options, const Logger* log)
+      : options_(options),
+        log_(*log),
+        state_(ModelName(options)),
+        metrics_(MetricsOptions(options)),
+        scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_),
+        failure_log_(Clock::Monotonic(), kFailureLines, kFailureWindow) {}
+  ~ServerImpl() override { Drain(); }
+
+  absl::Status Start() {
+    RETURN_IF_ERROR(StartScheduler());
+    RETURN_IF_ERROR(StartListeners());
+    load_thread_ = std::thread([this] { LoadModel(); });
+    sample_thread_ = std::thread([this] { SampleLoop(); });
+    return absl::OkStatus();
+  }
+
+  HostPort grpc_address() const override { return grpc_.address; }
+  HostPort http_address() const override { return http_->address(); }
+
+  void RequestStop() override ABSL_LOCKS_EXCLUDED(mu_) { Stop(absl::OkStatus()); }
+
+  absl::Status Wait() override ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(&stopping_));
+    return failure_;
+  }
+
+  bool Drain() override ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  absl::Status StartScheduler();
+  absl::Status StartListeners();
+  InferenceContext Context();
+
+  void OnServingChanged(bool serving);
+  void LoadModel();
+  void SampleLoop() ABSL_LOCKS_EXCLUDED(mu_);
+  void Stop(const absl::Status& failure) ABSL_LOCKS_EXCLUDED(mu_);
+
+  const ServerOptions options_;
+  const Logger& log_;
+  ServingState state_;
+  Metrics metrics_;
+  SchedulerMetrics scheduler_metrics_;
+  LogLimiter failure_log_;
+
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<EngineBackend> backend_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<ModelHost> host_;
+  std::unique_ptr<InferenceService> inference_;
+  std::unique_ptr<ModelsService> models_;
+  GrpcListener grpc_;
+  std::unique_ptr<HttpServer> http_;
+  std::thread load_thread_;
+  std::thread sample_thread_;
+
+  absl::Mutex mu_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+};
+
+absl::Status ServerImpl::StartScheduler() {
+  Engine::Options engine;
+  engine.workers = options_.workers;
+  engine.threads_per_worker = ComputeThreads(options_);
+  ASSIGN_OR_RETURN(engine_, Engine::Create(engine));
+  backend_ = std::make_unique<EngineBackend>(engine_.get());
+
+  Executor::Options executor;
+  executor.scheduler.workers = options_.workers;
+  executor.scheduler.bounds.max_items = options_.max_queue_items;
+  executor.scheduler.bounds.max_bytes = options_.max_queue_bytes;
+  executor.prepare_threads = DecodeThreads();
+  executor.on_worker_start = [this](int worker) { engine_->StartWorker(worker); };
+  ASSIGN_OR_RETURN(executor_,
+                   Executor::Create(std::move(executor),
+                                    std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options()),
+                                    backend_.get(), &scheduler_metrics_));
+  metrics_.SetGaugeSource(
+      [this] { return scheduler_metrics_.Gauges(*executor_, options_.workers); });
+  host_ = std::make_unique<ModelHost>(HostOptions(options_), engine_.get(), &state_, &metrics_,
+                                      &log_);
+  return absl::OkStatus();
+}
+
+InferenceContext ServerImpl::Context() {
+  InferenceContext context;
+  context.state = &state_;
+  context.executor = executor_.get();
+  context.metrics = &metrics_;
+  context.log = &log_;
+  context.failure_log = &failure_log_;
+  context.max_images = options_.max_images;
+  context.max_pixels = options_.max_pixels;
+  context.workers = options_.workers;
+  context.tenant = kOpenTenant;
+  return context;
+}
+
+absl::Status ServerImpl::StartListeners() {
+  inference_ = std::make_unique<InferenceService>(Context());
+  models_ = std::make_unique<ModelsService>(&state_);
+  grpc::Service* const services[] = {inference_.get(), models_.get()};
+  ASSIGN_OR_RETURN(grpc_, StartGrpc(options_, services));
+  state_.OnServingChanged([this](bool serving) { OnServingChanged(serving); });
+  TellHealth(*grpc_.server, /*serving=*/false);
+  ASSIGN_OR_RETURN(http_, StartHttp(options_, &metrics_, &state_));
+  return absl::OkStatus();
+}
+
+void ServerImpl::OnServingChanged(bool serving) {
+  TellHealth(*grpc_.server, serving);
+  if (!serving || options_.ready_file.empty()) return;
+  const absl::Status written =
+      WriteReadyFile(options_.ready_file, grpc_.address, http_->address());
+  if (!written.ok()) log_.Error("ready_file_not_written", {{"reason", std::string(written.message())}});
+}
+
+void ServerImpl::LoadModel() {
+  const absl::Status loaded = host_->Load();
+  if (loaded.ok() || absl::IsCancelled(loaded)) return;
+  Stop(loaded);
+}
+
+void ServerImpl::SampleLoop() {
+  absl::MutexLock lock(&mu_);
+  while (!mu_.AwaitWithTimeout(absl::Condition(&stopping_), kSamplePeriod)) {
+    scheduler_metrics_.Sample(*executor_);
+  }
+}
+
+void ServerImpl::Stop(const absl::Status& failure) {
+  absl::MutexLock lock(&mu_);
+  if (stopping_) return;
+  stopping_ = true;
+  failure_ = failure;
+}
+
+bool ServerImpl::Drain() {
+  RequestStop();
+  if (grpc_.server == nullptr) return true;
+  const absl::Time start = Clock::Monotonic()->Now();
+  state_.SetPhase(Phase::kDraining, 0);
+  host_->Stop();
+  inference_->DrainStreams();
+  const bool complete = executor_->Drain(options_.drain_grace);
+  const absl::Duration left =
+      options_.drain_grace - (Clock::Monotonic()->Now() - start) + kReplyTime;
+  grpc_.server->Shutdown(absl::ToChronoTime(absl::Now() + left));
+  grpc_.server.reset();
+  if (load_thread_.joinable()) load_thread_.join();
+  if (sample_thread_.joinable()) sample_thread_.join();
+  http_.reset();
+  return complete;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                      const Logger* log) {
+  auto server = std::make_unique<ServerImpl>(options, log);
+  RETURN_IF_ERROR(server->Start());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace snapvit
