@@ -156,7 +156,7 @@ TEST(ModelFolder, ErrorsNameWhatIsWrong) {
   folder.Write("config.json", "{\"architecture\": \"vit_tiny_patch16_224\"");
   folder.Write("model.safetensors", "");
   EXPECT_THAT(std::string(LoadModelFolder(folder.path()).status().message()),
-              HasSubstr("model.safetensors is not a safetensors file: 0 bytes"));
+              HasSubstr("model.safetensors: is not a safetensors file: 0 bytes"));
   const auto whole = *ReadFile(Golden("cls_token") + "/model.safetensors", kMaxConfigBytes);
   folder.Write("model.safetensors", whole);
   EXPECT_THAT(std::string(LoadModelFolder(folder.path()).status().message()),
