@@ -19,9 +19,9 @@ HttpResponse Readiness(const ServingState& state) {
   const ServingState::Snapshot now = state.Get();
   HttpResponse response;
   response.status = now.serving() ? 200 : 503;
-  response.body = absl::StrFormat("{\"ready\":%s,\"state\":\"%s\",\"progress\":%.3f}\n",
-                                  now.serving() ? "true" : "false", PhaseName(now.phase),
-                                  now.progress);
+  response.body =
+      absl::StrFormat("{\"ready\":%s,\"state\":\"%s\",\"progress\":%.3f}\n",
+                      now.serving() ? "true" : "false", PhaseName(now.phase), now.progress);
   return response;
 }
 

@@ -90,9 +90,9 @@ void TellHealth(grpc::Server& server, bool serving) {
 
 absl::Status WriteReadyFile(const std::string& path, const HostPort& grpc, const HostPort& http) {
   // Both are addresses: nothing in them needs to be escaped.
-  return WriteFileAtomically(path, absl::StrCat("{\"listen\": \"", grpc.ToString(),
-                                                "\", \"http\": \"", http.ToString(),
-                                                "\", \"pid\": ", getpid(), "}\n"));
+  return WriteFileAtomically(
+      path, absl::StrCat("{\"listen\": \"", grpc.ToString(), "\", \"http\": \"", http.ToString(),
+                         "\", \"pid\": ", getpid(), "}\n"));
 }
 
 class ServerImpl final : public Server {
@@ -179,8 +179,8 @@ absl::Status ServerImpl::StartScheduler() {
                                     backend_.get(), &scheduler_metrics_));
   metrics_.SetGaugeSource(
       [this] { return scheduler_metrics_.Gauges(*executor_, options_.workers); });
-  host_ = std::make_unique<ModelHost>(HostOptions(options_), engine_.get(), &state_, &metrics_,
-                                      &log_);
+  host_ =
+      std::make_unique<ModelHost>(HostOptions(options_), engine_.get(), &state_, &metrics_, &log_);
   return absl::OkStatus();
 }
 
@@ -212,9 +212,9 @@ absl::Status ServerImpl::StartListeners() {
 void ServerImpl::OnServingChanged(bool serving) {
   TellHealth(*grpc_.server, serving);
   if (!serving || options_.ready_file.empty()) return;
-  const absl::Status written =
-      WriteReadyFile(options_.ready_file, grpc_.address, http_->address());
-  if (!written.ok()) log_.Error("ready_file_not_written", {{"reason", std::string(written.message())}});
+  const absl::Status written = WriteReadyFile(options_.ready_file, grpc_.address, http_->address());
+  if (!written.ok())
+    log_.Error("ready_file_not_written", {{"reason", std::string(written.message())}});
 }
 
 void ServerImpl::LoadModel() {

@@ -1,0 +1,126 @@
+#include "tests/unit/server/service_fixture.h"
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/server_builder.h>
+
+#include <utility>
+
+#include "core/base/file.h"
+#include "core/scheduling/deadline_policy.h"
+#include "google/rpc/status.pb.h"
+#include "tests/testing/orderings.h"
+#include "tests/testing/vit_configs.h"
+
+namespace snapvit {
+namespace {
+
+constexpr int kSize = 8;
+
+Metrics::Options MetricsOptions() {
+  Metrics::Options options;
+  options.model = "tiny";
+  options.tenants = {"default"};
+  return options;
+}
+
+}  // namespace
+
+std::shared_ptr<ServedModel> MakeServedModel(int classes) {
+  const VitConfig config = MakeVitConfig(kSize, 4, 16, 3, 4, 64, classes);
+  const Ordering ordering = RandomOrdering(config, 1);
+  auto model = std::make_shared<ServedModel>(
+      config, *Ladder::Create(config, &ordering, {.rungs = 31, .channel_multiple = 4}));
+  model->name = "tiny";
+  model->generation = 1;
+  model->preprocessing.height = kSize;
+  model->preprocessing.width = kSize;
+  model->ordering_id = ordering.Id();
+  model->calibration_source = "none";
+  if (classes == 4) model->labels = {"ant", "bee", "cat", "dog"};
+  for (PoolingSupport& pooling : model->poolings) {
+    pooling.space_id = [](int dimensions) { return "space" + std::to_string(dimensions); };
+  }
+  return model;
+}
+
+ServiceTest::ServiceTest()
+    : metrics_(MetricsOptions()),
+      log_(LogLevel::kError, LogFormat::kText),
+      failure_log_(Clock::Monotonic(), 1, absl::Seconds(1)),
+      scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_) {
+  context_.max_images = 8;
+  context_.max_pixels = 1'000'000;
+}
+
+ServiceTest::~ServiceTest() {
+  engine_.Open();
+  if (executor_ != nullptr) executor_->Drain(absl::Seconds(5));
+  if (server_ != nullptr) server_->Shutdown();
+}
+
+void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
+  executor_ = *Executor::Create(executor_options_,
+                                std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options()),
+                                &engine_, &scheduler_metrics_);
+  context_.state = &state_;
+  context_.executor = executor_.get();
+  context_.metrics = &metrics_;
+  context_.log = &log_;
+  context_.failure_log = &failure_log_;
+  service_ = std::make_unique<InferenceService>(context_);
+  models_service_ = std::make_unique<ModelsService>(&state_);
+  grpc::ServerBuilder builder;
+  builder.RegisterService(service_.get());
+  builder.RegisterService(models_service_.get());
+  server_ = builder.BuildAndStart();
+  const auto channel = server_->InProcessChannel({});
+  inference_ = v1::Inference::NewStub(channel);
+  models_ = v1::Models::NewStub(channel);
+  if (model == nullptr) return;
+  state_.SetModel(std::move(model));
+  state_.SetPhase(Phase::kReady, 1);
+}
+
+v1::EmbedRequest ServiceTest::EmbedOf(const std::vector<std::string>& images) {
+  const std::string jpeg =
+      *ReadFile(SNAPVIT_SOURCE_DIR "/tests/testdata/images/decode/grey.jpg", size_t{1} << 20);
+  v1::EmbedRequest request;
+  for (const std::string& image : images) {
+    request.add_images()->set_encoded(image == "jpeg" ? jpeg : image);
+  }
+  return request;
+}
+
+v1::EmbedRequest ServiceTest::TensorRequest(int images) {
+  const std::vector<float> values(3 * kSize * kSize, 0.5F);
+  v1::EmbedRequest request;
+  for (int i = 0; i < images; ++i) {
+    v1::Tensor* tensor = request.add_images()->mutable_tensor();
+    for (const int64_t length : {3, kSize, kSize}) tensor->add_shape(length);
+    tensor->set_data(values.data(), values.size() * sizeof(float));
+  }
+  return request;
+}
+
+grpc::Status ServiceTest::Embed(const v1::EmbedRequest& request, v1::EmbedResponse* response) {
+  grpc::ClientContext rpc;
+  return inference_->Embed(&rpc, request, response);
+}
+
+grpc::Status ServiceTest::Classify(const v1::ClassifyRequest& request,
+                                   v1::ClassifyResponse* response) {
+  grpc::ClientContext rpc;
+  return inference_->Classify(&rpc, request, response);
+}
+
+std::string ServiceTest::ReasonOf(const std::string& serialized_status) {
+  google::rpc::Status status;
+  status.ParseFromString(serialized_status);
+  for (const google::protobuf::Any& detail : status.details()) {
+    google::rpc::ErrorInfo info;
+    if (detail.UnpackTo(&info)) return info.domain() == "snapvit" ? info.reason() : "";
+  }
+  return "";
+}
+
+}  // namespace snapvit

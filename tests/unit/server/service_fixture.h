@@ -1,0 +1,71 @@
+// ServiceTest: the gRPC services on an engine without a model, called through a channel inside the
+// process.
+#ifndef SNAPVIT_TESTS_UNIT_SERVER_SERVICE_FIXTURE_H_
+#define SNAPVIT_TESTS_UNIT_SERVER_SERVICE_FIXTURE_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/server.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "core/scheduling/executor.h"
+#include "google/rpc/error_details.pb.h"
+#include "server/inference_service.h"
+#include "server/models_service.h"
+#include "server/scheduler_metrics.h"
+#include "snapvit/v1/inference.grpc.pb.h"
+#include "snapvit/v1/models.grpc.pb.h"
+#include "tests/unit/server/gated_engine.h"
+
+namespace snapvit {
+
+// A model of 8 × 8 pixels, 16 components and 4 classes, with a ladder, named "tiny".
+std::shared_ptr<ServedModel> MakeServedModel(int classes = 4);
+
+class ServiceTest : public ::testing::Test {
+ protected:
+  // Takes what tests change before Start().
+  InferenceContext context_;
+  Executor::Options executor_options_;
+
+  ServiceTest();
+  ~ServiceTest() override;
+
+  // Serves `model`; null: is still loading.
+  void Start(std::shared_ptr<const ServedModel> model = MakeServedModel());
+
+  // Requests of one image per element. "jpeg" stands for a real one; anything else is sent as it
+  // is.
+  static v1::EmbedRequest EmbedOf(const std::vector<std::string>& images);
+  // A request of `images` valid tensors.
+  static v1::EmbedRequest TensorRequest(int images);
+
+  grpc::Status Embed(const v1::EmbedRequest& request, v1::EmbedResponse* response);
+  grpc::Status Classify(const v1::ClassifyRequest& request, v1::ClassifyResponse* response);
+  // The reason of ErrorInfo; empty if there is none.
+  static std::string ReasonOf(const std::string& serialized_status);
+  static std::string ReasonOf(const grpc::Status& status) {
+    return ReasonOf(status.error_details());
+  }
+
+  std::unique_ptr<v1::Inference::Stub> inference_;
+  std::unique_ptr<v1::Models::Stub> models_;
+  GatedEngine engine_;
+  ServingState state_{"tiny"};
+  Metrics metrics_;
+  std::unique_ptr<Executor> executor_;
+  std::unique_ptr<InferenceService> service_;
+
+ private:
+  Logger log_;
+  LogLimiter failure_log_;
+  SchedulerMetrics scheduler_metrics_;
+  std::unique_ptr<ModelsService> models_service_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_TESTS_UNIT_SERVER_SERVICE_FIXTURE_H_
