@@ -9,6 +9,7 @@
 #include "client/cli/image_flags.h"
 #include "client/cli/json_output.h"
 #include "client/cli/npy_rows.h"
+#include "client/cli/pooling.h"
 #include "client/cli/verb.h"
 #include "core/base/status_macros.h"
 
@@ -21,18 +22,10 @@ struct EmbedFlags : ImageFlags {
   uint32_t dimensions = 0;
 };
 
-v1::Pooling ToPooling(const std::string& name) {
-  if (name == "cls") return v1::POOLING_CLS;
-  if (name == "mean") return v1::POOLING_MEAN;
-  if (name == "patches") return v1::POOLING_PATCHES;
-  if (name == "projected") return v1::POOLING_PROJECTED;
-  return v1::POOLING_DEFAULT;
-}
-
 absl::StatusOr<ImageQuery> ReadQuery(const EmbedFlags& flags) {
   ImageQuery query;
   ASSIGN_OR_RETURN(query.budget, ReadBudget(flags));
-  query.output.set_pooling(ToPooling(flags.pooling));
+  query.output.set_pooling(PoolingOf(flags.pooling));
   query.output.set_normalize(flags.normalize);
   query.output.set_dimensions(flags.dimensions);
   return query;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -14,10 +13,6 @@ namespace snapvit::cli {
 namespace {
 
 double Milliseconds(absl::Duration duration) { return absl::ToDoubleMilliseconds(duration); }
-
-Json OrNull(const std::optional<double>& value) {
-  return value.has_value() ? Json(*value) : Json(nullptr);
-}
 
 // The double whose shortest text reads back as the same float: 0.1, not 0.10000000149011612.
 double Shorten(float value) { return std::strtod(absl::StrFormat("%.9g", value).c_str(), nullptr); }
@@ -60,6 +55,10 @@ Json RungJson(const RungDescription& rung) {
 }
 
 }  // namespace
+
+Json OrNull(const std::optional<double>& value) {
+  return value.has_value() ? Json(*value) : Json(nullptr);
+}
 
 Json ErrorJson(const absl::Status& error) {
   Json json = {{"code", absl::StatusCodeToString(error.code())},

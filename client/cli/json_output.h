@@ -1,9 +1,11 @@
-// The JSON documents of the command line (their names and units are a contract: DESIGN §7 and
-// docs/protocol.md), built here alone so that local and remote verbs give the same.
+// The JSON documents of embed, classify, keep and inspect, built here alone so that local and
+// remote verbs give the same. Their names and units, as those of the reports, are a contract with
+// users.
 #ifndef SNAPVIT_CLIENT_CLI_JSON_OUTPUT_H_
 #define SNAPVIT_CLIENT_CLI_JSON_OUTPUT_H_
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,9 @@
 namespace snapvit::cli {
 
 using Json = nlohmann::ordered_json;
+
+// The number, or null for what was not measured.
+Json OrNull(const std::optional<double>& value);
 
 // {"code", "message"[, "reason"]}: code as gRPC names it, "INVALID_ARGUMENT".
 Json ErrorJson(const absl::Status& error);

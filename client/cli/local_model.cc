@@ -9,6 +9,7 @@
 #include "client/cli/image_model.h"
 #include "client/cli/local_rung.h"
 #include "client/cli/open_model.h"
+#include "client/cli/pooling.h"
 #include "client/cli/prepared_images.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
@@ -18,25 +19,9 @@ namespace {
 
 constexpr size_t kBatch = 16;
 
-absl::StatusOr<EmbeddingKind> ToKind(v1::Pooling pooling) {
-  switch (pooling) {
-    case v1::POOLING_DEFAULT:
-      return EmbeddingKind::kDefault;
-    case v1::POOLING_CLS:
-      return EmbeddingKind::kClass;
-    case v1::POOLING_MEAN:
-      return EmbeddingKind::kMean;
-    case v1::POOLING_PATCHES:
-      return EmbeddingKind::kPatches;
-    default:
-      return absl::FailedPreconditionError(
-          "the model has no projection: pooling 'projected' needs one");
-  }
-}
-
 // What the model cannot give for any image.
 absl::Status CheckOutput(const ElasticModel& model, const v1::Output& output) {
-  ASSIGN_OR_RETURN(const EmbeddingKind kind, ToKind(output.pooling()));
+  ASSIGN_OR_RETURN(const EmbeddingKind kind, EmbeddingKindOf(output.pooling()));
   RETURN_IF_ERROR(CheckEmbeddingKind(model.config(), kind));
   const auto size = static_cast<uint32_t>(model.config().embed_dim);
   if (output.dimensions() <= size) return absl::OkStatus();
@@ -66,7 +51,7 @@ class LocalModel final : public ImageModel {
   absl::StatusOr<std::vector<client::EmbedResult>> Embed(
       std::span<const ImageFile> files) override {
     RETURN_IF_ERROR(CheckOutput(*model_, query_.output));
-    ASSIGN_OR_RETURN(const EmbeddingKind kind, ToKind(query_.output.pooling()));
+    ASSIGN_OR_RETURN(const EmbeddingKind kind, EmbeddingKindOf(query_.output.pooling()));
     std::vector<client::EmbedResult> results;
     for (Computed& computed : Compute(files, kind, /*logits=*/false)) {
       client::EmbedResult& result = results.emplace_back();
@@ -76,7 +61,7 @@ class LocalModel final : public ImageModel {
                                   std::move(computed.item.embedding_shape)};
       ShapeEmbedding(query_.output.dimensions(), query_.output.normalize(), embedding);
       computed.receipt.embedding_space_id = model_->EmbeddingSpace(
-          v1::Pooling_Name(query_.output.pooling()), static_cast<int>(embedding.shape.back()));
+          PoolingName(query_.output.pooling()), static_cast<int>(embedding.shape.back()));
       result.embedding = std::move(embedding);
       result.receipt = std::move(computed.receipt);
     }
@@ -159,7 +144,7 @@ absl::StatusOr<std::unique_ptr<ImageModel>> OpenLocalModel(const LocalModelOptio
   const OrderingNeed need = IsDense(query.budget) ? OrderingNeed::kNone : OrderingNeed::kRequired;
   ASSIGN_OR_RETURN(std::shared_ptr<const ElasticModel> model,
                    OpenModel(options.loader, need, *compute));
-  ASSIGN_OR_RETURN(client::Receipt receipt, ChooseRung(query.budget, model, *compute));
+  ASSIGN_OR_RETURN(client::Receipt receipt, RungChooser(model, *compute).Choose(query.budget));
   return std::make_unique<LocalModel>(std::move(compute), std::move(model), std::move(receipt),
                                       options, query);
 }

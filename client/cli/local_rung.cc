@@ -1,27 +1,11 @@
 #include "client/cli/local_rung.h"
 
-#include <vector>
-
+#include "client/cli/delayed_progress.h"
 #include "core/base/status_macros.h"
-#include "core/elastic/rung_interval.h"
 #include "core/engine/profile.h"
 
 namespace snapvit::cli {
 namespace {
-
-// Median time of one image for every rung.
-absl::StatusOr<std::vector<absl::Duration>> ProfileSingleImages(
-    const std::shared_ptr<const ElasticModel>& model, ComputeThread& compute) {
-  ProfileOptions options;
-  options.batches = {1};
-  ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, compute.Run([&] {
-    return absl::StatusOr<std::vector<ProfileCell>>(
-        ProfileEngine(compute.engine(), model, options, /*progress=*/nullptr));
-  }));
-  std::vector<absl::Duration> times;
-  for (const ProfileCell& cell : cells) times.push_back(cell.p50);
-  return times;
-}
 
 const char* ReasonName(BudgetReason reason) {
   return reason == BudgetReason::kAsRequested ? "AS_REQUESTED" : "MODEL_FLOOR";
@@ -30,27 +14,39 @@ const char* ReasonName(BudgetReason reason) {
 }  // namespace
 
 bool IsDense(const Budget& budget) {
+  if (budget.floor.has_value()) return false;
   if (!budget.target.has_value()) return true;
-  const auto* compute = std::get_if<ComputeTarget>(&*budget.target);
-  return compute != nullptr && compute->share == 1;
+  const BudgetTarget& target = *budget.target;
+  if (const auto* compute = std::get_if<ComputeTarget>(&target)) return compute->share == 1;
+  if (const auto* sparsity = std::get_if<SparsityTarget>(&target)) return sparsity->share == 0;
+  const auto* ratios = std::get_if<RatiosTarget>(&target);
+  return ratios != nullptr && ratios->mlp == 0 && ratios->heads == 0;
 }
 
-absl::StatusOr<client::Receipt> ChooseRung(const Budget& budget,
-                                           const std::shared_ptr<const ElasticModel>& model,
-                                           ComputeThread& compute) {
-  LatencyEstimate estimate;
-  if (budget.target.has_value() && std::holds_alternative<LatencyTarget>(*budget.target)) {
-    ASSIGN_OR_RETURN(const std::vector<absl::Duration> times, ProfileSingleImages(model, compute));
-    estimate = [times](int rung) { return times[rung]; };
-  }
-  const Ladder& ladder = model->ladder();
+absl::Status RungChooser::ProfileSingleImages() {
+  ProfileOptions options;
+  options.batches = {1};
+  ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, compute_.Run([&] {
+    return ProfileEngine(compute_.engine(), model_, options, DelayedProgress("latencies"));
+  }));
+  std::vector<absl::Duration> times;
+  for (const ProfileCell& cell : cells) times.push_back(cell.p50);
+  latency_ = [times = std::move(times)](int rung) { return times[rung]; };
+  return absl::OkStatus();
+}
+
+absl::StatusOr<client::Receipt> RungChooser::Choose(const Budget& budget) {
+  const bool by_latency =
+      budget.target.has_value() && std::holds_alternative<LatencyTarget>(*budget.target);
+  if (by_latency && !latency_) RETURN_IF_ERROR(ProfileSingleImages());
+  const Ladder& ladder = model_->ladder();
   ASSIGN_OR_RETURN(
       const RungInterval interval,
-      ResolveBudget(budget, ladder, model->ranking(), model->cost(), BudgetLimits(), estimate));
+      ResolveBudget(budget, ladder, model_->ranking(), model_->cost(), BudgetLimits(), latency_));
   const Rung& rung = ladder.rung(interval.wanted);
   client::Receipt receipt;
-  receipt.model = model->name();
-  receipt.ordering_id = model->ordering_id();
+  receipt.model = model_->name();
+  receipt.ordering_id = model_->ordering_id();
   receipt.rung = static_cast<uint32_t>(rung.index);
   receipt.requested_compute = interval.requested_compute;
   receipt.served_compute = rung.compute;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/cli/delayed_progress.h"
+#include "client/cli/uniform_ordering.h"
 #include "core/base/status_macros.h"
 
 namespace snapvit::cli {
@@ -18,6 +19,7 @@ absl::StatusOr<std::optional<Ordering>> FindOrCompute(const ElasticLoader& loade
   ASSIGN_OR_RETURN(std::optional<Ordering> found, loader.FindOrdering(&ignored));
   if (!ignored.empty()) Warn("ordering ignored: " + ignored);
   if (found.has_value() || need == OrderingNeed::kIfThere) return found;
+  if (need == OrderingNeed::kOrUniform) return UniformOrdering(loader.config());
   ASSIGN_OR_RETURN(ComputedOrdering computed, loader.Compute(DelayedProgress("ordering")));
   if (!computed.cache_warning.empty()) Warn("ordering not cached: " + computed.cache_warning);
   return std::move(computed.ordering);

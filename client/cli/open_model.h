@@ -12,9 +12,10 @@
 namespace snapvit::cli {
 
 enum class OrderingNeed {
-  kNone,      // the dense model alone: no ordering is read or made
-  kIfThere,   // one that look-up finds, else the dense model alone
-  kRequired,  // one that look-up finds, else it is computed and cached
+  kNone,       // the dense model alone: no ordering is read or made
+  kIfThere,    // one that look-up finds, else the dense model alone
+  kOrUniform,  // one that look-up finds, else UniformOrdering
+  kRequired,   // one that look-up finds, else it is computed and cached
 };
 
 // Progress and warnings go to standard error.

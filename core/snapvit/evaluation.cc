@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <span>
 #include <system_error>
 
@@ -22,6 +23,16 @@ namespace snapvit {
 namespace {
 
 constexpr size_t kBatch = 32;
+// Rows of the similarity matrix that are in memory at a time; each is as long as the training set.
+constexpr int64_t kSimilarityRows = 1024;
+
+// The rungs to compute, rising, each once. Dense, with which the others are compared, is the last.
+std::vector<int> RungsToCompute(const ElasticModel& model, std::vector<int> rungs) {
+  rungs.push_back(model.ladder().dense());
+  std::sort(rungs.begin(), rungs.end());
+  rungs.erase(std::unique(rungs.begin(), rungs.end()), rungs.end());
+  return rungs;
+}
 
 // What the rungs say about a set of images, per rung: embeddings [images, D] and classes [images].
 struct RungOutputs {
@@ -29,39 +40,28 @@ struct RungOutputs {
   std::vector<at::Tensor> classes;  // of undefined tensors without a classifier
 };
 
+// Methods throw c10::Error like ATen itself.
 class OutputCollector {
  public:
-  OutputCollector(const ElasticModel& model, const EvaluationOptions& options)
-      : model_(model), options_(options) {}
+  OutputCollector(const ElasticModel& model, const std::vector<int>& rungs, bool apply_exif)
+      : model_(model), rungs_(rungs), apply_exif_(apply_exif) {}
 
   absl::StatusOr<RungOutputs> Run(const std::vector<std::string>& files,
                                   const ProgressFn& progress) const {
-    std::vector<std::vector<at::Tensor>> embeddings(options_.rungs.size());
-    std::vector<std::vector<at::Tensor>> classes(options_.rungs.size());
+    PerRung embeddings(rungs_.size());
+    PerRung classes(rungs_.size());
     for (size_t begin = 0; begin < files.size(); begin += kBatch) {
       const std::span batch =
           std::span(files).subspan(begin, std::min(kBatch, files.size() - begin));
       ASSIGN_OR_RETURN(const at::Tensor pixels, Pixels(batch));
-      RETURN_IF_ERROR(Guard([&]() -> absl::Status {
-        const c10::InferenceMode inference;
-        const ElasticModel::State& state = model_.state();
-        for (size_t i = 0; i < options_.rungs.size(); ++i) {
-          const View& view = state.views[options_.rungs[i]];
-          const at::Tensor pooled =
-              PoolDefault(state.weights, ViewTokens(state.weights, view, pixels));
-          embeddings[i].push_back(pooled.clone());
-          if (model_.config().num_classes > 0) {
-            classes[i].push_back(Logits(state.weights, pooled).argmax(1));
-          }
-        }
-        return absl::OkStatus();
-      }));
+      AddBatch(pixels, embeddings, classes);
       const double done = static_cast<double>(begin + batch.size()) / files.size();
-      if (progress && !progress({"images", done}))
+      if (progress && !progress({"images", done})) {
         return absl::CancelledError("evaluation was stopped");
+      }
     }
     RungOutputs outputs;
-    for (size_t i = 0; i < options_.rungs.size(); ++i) {
+    for (size_t i = 0; i < rungs_.size(); ++i) {
       outputs.embeddings.push_back(at::cat(embeddings[i]));
       outputs.classes.push_back(classes[i].empty() ? at::Tensor() : at::cat(classes[i]));
     }
@@ -69,6 +69,20 @@ class OutputCollector {
   }
 
  private:
+  using PerRung = std::vector<std::vector<at::Tensor>>;
+
+  void AddBatch(const at::Tensor& pixels, PerRung& embeddings, PerRung& classes) const {
+    const ElasticModel::State& state = model_.state();
+    for (size_t i = 0; i < rungs_.size(); ++i) {
+      const View& view = state.views[rungs_[i]];
+      const at::Tensor pooled = PoolDefault(state.weights, ViewTokens(state.weights, view, pixels));
+      embeddings[i].push_back(pooled.clone());
+      if (model_.config().num_classes > 0) {
+        classes[i].push_back(Logits(state.weights, pooled).argmax(1));
+      }
+    }
+  }
+
   absl::StatusOr<at::Tensor> Pixels(std::span<const std::string> files) const {
     const Preprocessing& preprocessing = model_.preprocessing();
     const size_t image_size = 3 * static_cast<size_t>(preprocessing.height) * preprocessing.width;
@@ -76,7 +90,7 @@ class OutputCollector {
         {static_cast<int64_t>(files.size()), 3, preprocessing.height, preprocessing.width});
     for (size_t i = 0; i < files.size(); ++i) {
       DecodeOptions decode;
-      decode.apply_exif_orientation = options_.apply_exif_orientation;
+      decode.apply_exif_orientation = apply_exif_;
       ASSIGN_OR_RETURN(const Image image, ReadImageFile(files[i], decode));
       RETURN_IF_ERROR(Preprocess(image, preprocessing,
                                  std::span(pixels.data_ptr<float>() + i * image_size, image_size)));
@@ -85,7 +99,8 @@ class OutputCollector {
   }
 
   const ElasticModel& model_;
-  const EvaluationOptions& options_;
+  const std::vector<int>& rungs_;
+  const bool apply_exif_;
 };
 
 at::Tensor LongTensor(const std::vector<int>& values) {
@@ -96,7 +111,8 @@ at::Tensor LongTensor(const std::vector<int>& values) {
 
 double MeanOf(const at::Tensor& truths) { return truths.to(at::kDouble).mean().item<double>(); }
 
-// The model's class index of each folder; empty if the folders are not the model's classes.
+// The model's class index of each folder: by name if every folder has one, by position if none has;
+// empty if the folders are not the model's classes.
 std::vector<int> ModelClasses(const ElasticModel& model, const std::vector<std::string>& folders) {
   std::map<std::string, int> index;
   for (size_t i = 0; i < model.labels().size(); ++i) index[model.labels()[i]] = static_cast<int>(i);
@@ -105,10 +121,9 @@ std::vector<int> ModelClasses(const ElasticModel& model, const std::vector<std::
     if (const auto it = index.find(folder); it != index.end()) classes.push_back(it->second);
   }
   if (classes.size() == folders.size()) return classes;
-  classes.clear();
-  if (static_cast<int>(folders.size()) == model.config().num_classes) {
-    for (size_t i = 0; i < folders.size(); ++i) classes.push_back(static_cast<int>(i));
-  }
+  if (!classes.empty() || static_cast<int>(folders.size()) != model.config().num_classes) return {};
+  classes.resize(folders.size());
+  std::iota(classes.begin(), classes.end(), 0);
   return classes;
 }
 
@@ -118,13 +133,60 @@ double NearestNeighbourAccuracy(const at::Tensor& rows, const at::Tensor& labels
                                 const at::Tensor& train, const at::Tensor& train_labels,
                                 int classes, int neighbours) {
   const auto normalised = [](const at::Tensor& x) { return x / x.norm(2, {1}, true); };
-  const at::Tensor similarity = at::matmul(normalised(rows), normalised(train).t());
+  const at::Tensor train_columns = normalised(train).t();
   const int64_t k = std::min<int64_t>(neighbours, train.size(0));
-  const at::Tensor nearest = std::get<1>(similarity.topk(k, 1));
-  const at::Tensor votes =
-      at::zeros({rows.size(0), classes})
-          .scatter_add(1, train_labels.index({nearest}), at::ones({rows.size(0), k}));
-  return MeanOf(votes.argmax(1) == labels);
+  std::vector<at::Tensor> elected;
+  for (const at::Tensor& some : normalised(rows).split(kSimilarityRows)) {
+    const at::Tensor nearest = std::get<1>(at::matmul(some, train_columns).topk(k, 1));
+    const at::Tensor votes =
+        at::zeros({some.size(0), classes})
+            .scatter_add(1, train_labels.index({nearest}), at::ones({some.size(0), k}));
+    elected.push_back(votes.argmax(1));
+  }
+  return MeanOf(at::cat(elected) == labels);
+}
+
+// Progress of a part of the whole job.
+ProgressFn PartOf(const ProgressFn& progress, double begin, double end) {
+  if (!progress) return nullptr;
+  return [&progress, begin, end](const ProgressUpdate& update) {
+    return progress({update.stage, begin + (end - begin) * update.fraction});
+  };
+}
+
+// Everything that the rows are made from.
+struct Outputs {
+  RungOutputs test;
+  at::Tensor labels;  // [images] folder index
+  at::Tensor
+      model_classes;  // [folders] class index of the model; undefined if they are not its own
+  int folders = 0;
+  std::optional<RungOutputs> train;
+  at::Tensor train_labels;  // [training images] folder index
+};
+
+// Row of the i-th computed rung; the last one is dense.
+EvaluationRow MakeRow(const Outputs& outputs, size_t i, int neighbours) {
+  const at::Tensor& embeddings = outputs.test.embeddings[i];
+  const at::Tensor& dense = outputs.test.embeddings.back();
+  const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
+  EvaluationRow row;
+  row.fidelity = at::cosine_similarity(embeddings - mean, dense - mean, /*dim=*/1)
+                     .to(at::kDouble)
+                     .mean()
+                     .item<double>();
+  const at::Tensor& classes = outputs.test.classes[i];
+  if (classes.defined()) {
+    row.agreement = MeanOf(classes == outputs.test.classes.back());
+    if (outputs.model_classes.defined()) {
+      row.top1 = MeanOf(classes == outputs.model_classes.index({outputs.labels}));
+    }
+  }
+  if (outputs.train.has_value()) {
+    row.knn = NearestNeighbourAccuracy(embeddings, outputs.labels, outputs.train->embeddings[i],
+                                       outputs.train_labels, outputs.folders, neighbours);
+  }
+  return row;
 }
 
 }  // namespace
@@ -161,49 +223,28 @@ absl::StatusOr<Evaluation> Evaluate(const ElasticModel& model, const LabelledIma
         "the training folder has ", train->classes.size(), " classes and the test folder ",
         images.classes.size(), ", expected sub-folders of the same names"));
   }
-  // Dense comes last: it is what the others are compared with.
-  EvaluationOptions collected = options;
-  collected.rungs.push_back(model.ladder().dense());
-  const OutputCollector collector(model, collected);
+  const std::vector<int> rungs = RungsToCompute(model, options.rungs);
+  const OutputCollector collector(model, rungs, options.apply_exif_orientation);
   const size_t all = images.files.size() + (train != nullptr ? train->files.size() : 0);
   const double share = static_cast<double>(images.files.size()) / all;
-  const auto part = [&progress](double begin, double end) -> ProgressFn {
-    if (!progress) return nullptr;
-    return [&progress, begin, end](const ProgressUpdate& update) {
-      return progress({update.stage, begin + (end - begin) * update.fraction});
-    };
-  };
-  ASSIGN_OR_RETURN(const RungOutputs outputs, collector.Run(images.files, part(0, share)));
-  RungOutputs train_outputs;
-  if (train != nullptr) {
-    ASSIGN_OR_RETURN(train_outputs, collector.Run(train->files, part(share, 1)));
-  }
-
   return Guard([&]() -> absl::StatusOr<Evaluation> {
+    const c10::InferenceMode inference;
+    ASSIGN_OR_RETURN(const RungOutputs test,
+                     collector.Run(images.files, PartOf(progress, 0, share)));
+    Outputs outputs{test, LongTensor(images.labels)};
+    outputs.folders = static_cast<int>(images.classes.size());
     const std::vector<int> model_classes = ModelClasses(model, images.classes);
-    const at::Tensor labels = LongTensor(images.labels);
-    const at::Tensor& dense = outputs.embeddings.back();
-    const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
+    if (!model_classes.empty()) outputs.model_classes = LongTensor(model_classes);
+    if (train != nullptr) {
+      ASSIGN_OR_RETURN(outputs.train, collector.Run(train->files, PartOf(progress, share, 1)));
+      outputs.train_labels = LongTensor(train->labels);
+    }
     Evaluation evaluation;
     evaluation.images = images.files.size();
-    for (size_t i = 0; i < options.rungs.size(); ++i) {
-      EvaluationRow row;
-      row.rung = options.rungs[i];
-      row.fidelity = at::cosine_similarity(outputs.embeddings[i] - mean, dense - mean, /*dim=*/1)
-                         .mean()
-                         .item<double>();
-      if (outputs.classes[i].defined()) {
-        row.agreement = MeanOf(outputs.classes[i] == outputs.classes.back());
-        if (!model_classes.empty()) {
-          row.top1 = MeanOf(outputs.classes[i] == LongTensor(model_classes).index({labels}));
-        }
-      }
-      if (train != nullptr) {
-        row.knn = NearestNeighbourAccuracy(
-            outputs.embeddings[i], labels, train_outputs.embeddings[i], LongTensor(train->labels),
-            static_cast<int>(images.classes.size()), options.neighbours);
-      }
-      evaluation.rows.push_back(row);
+    for (const int rung : options.rungs) {
+      const size_t i = std::lower_bound(rungs.begin(), rungs.end(), rung) - rungs.begin();
+      evaluation.rows.push_back(MakeRow(outputs, i, options.neighbours));
+      evaluation.rows.back().rung = rung;
     }
     return evaluation;
   });

@@ -31,13 +31,14 @@ struct EvaluationOptions {
 
 struct EvaluationRow {
   int rung = 0;
-  std::optional<double>
-      top1;  // share of images whose best class is right; needs a classifier that knows the classes
-  std::optional<double>
-      knn;  // share whose k nearest training images (cosine, uniform vote) say so; needs `train`
-  double fidelity = 0;  // mean centred cosine to the dense embeddings
-  std::optional<double>
-      agreement;  // share whose best class is the dense model's; needs a classifier
+  // Share of images whose best class is right; needs a classifier that knows the classes.
+  std::optional<double> top1;
+  // Share whose k nearest training images (cosine, uniform vote) say so; needs `train`.
+  std::optional<double> knn;
+  // Mean cosine to the dense embeddings, both less the dense mean over these images.
+  double fidelity = 0;
+  // Share whose best class is the dense model's; needs a classifier.
+  std::optional<double> agreement;
 };
 
 struct Evaluation {
@@ -46,9 +47,9 @@ struct Evaluation {
 };
 
 // Classes are matched to the model's labels by name; if no folder has a label's name and there are
-// as many folders as classes, by position. `train` may be null. An image that cannot be decoded is
-// an error that names it. CANCELLED if `progress` asks to stop. REQUIRES: the calling thread may
-// use ATen.
+// as many folders as classes, by position; else there is no top-1. `train` may be null. An image
+// that cannot be decoded is an error that names it. CANCELLED if `progress` asks to stop. REQUIRES:
+// the calling thread may use ATen.
 absl::StatusOr<Evaluation> Evaluate(const ElasticModel& model, const LabelledImages& images,
                                     const LabelledImages* train, const EvaluationOptions& options,
                                     const ProgressFn& progress);

@@ -1,0 +1,36 @@
+#include "client/cli/pooling.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace snapvit::cli {
+
+v1::Pooling PoolingOf(const std::string& name) {
+  v1::Pooling pooling = v1::POOLING_DEFAULT;
+  v1::Pooling_Parse(absl::StrCat("POOLING_", absl::AsciiStrToUpper(name)), &pooling);
+  return pooling;
+}
+
+std::string PoolingName(v1::Pooling pooling) {
+  const std::string name = absl::AsciiStrToLower(v1::Pooling_Name(pooling));
+  return std::string(absl::StripPrefix(name, "pooling_"));
+}
+
+absl::StatusOr<EmbeddingKind> EmbeddingKindOf(v1::Pooling pooling) {
+  switch (pooling) {
+    case v1::POOLING_DEFAULT:
+      return EmbeddingKind::kDefault;
+    case v1::POOLING_CLS:
+      return EmbeddingKind::kClass;
+    case v1::POOLING_MEAN:
+      return EmbeddingKind::kMean;
+    case v1::POOLING_PATCHES:
+      return EmbeddingKind::kPatches;
+    default:
+      return absl::FailedPreconditionError(
+          "the model has no projection: pooling 'projected' needs one");
+  }
+}
+
+}  // namespace snapvit::cli

@@ -1,0 +1,39 @@
+// SvgPlot: lines with markers in one or more panels side by side, as an SVG for a web page or a
+// README. Colours are readable on light and on dark ground; the ground itself is transparent.
+#ifndef SNAPVIT_CLIENT_CLI_SVG_PLOT_H_
+#define SNAPVIT_CLIENT_CLI_SVG_PLOT_H_
+
+#include <string>
+#include <vector>
+
+namespace snapvit::cli {
+
+struct PlotPoint {
+  double x = 0;
+  double y = 0;
+};
+
+struct PlotSeries {
+  std::string name;
+  std::vector<PlotPoint> points;  // in any order
+};
+
+struct PlotPanel {
+  std::string y_title;
+  std::string x_title;
+  std::vector<PlotSeries> series;  // at most six, each with a colour of its own
+  bool y_from_zero = false;
+};
+
+struct SvgPlot {
+  std::string title;
+  std::string subtitle;
+  std::vector<PlotPanel> panels;
+
+  // A whole document of well-formed XML, whatever the texts are.
+  std::string ToText() const;
+};
+
+}  // namespace snapvit::cli
+
+#endif  // SNAPVIT_CLIENT_CLI_SVG_PLOT_H_
