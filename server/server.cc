@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -34,6 +35,9 @@ constexpr char kOpenTenant[] = "default";  // everybody, without a tenants file
 constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
 constexpr int kFailureLines = 5;  // of the log per window, for calls that failed inside
 constexpr absl::Duration kFailureWindow = absl::Seconds(10);
+// How long a draining server still answers that it drains. A client that hears it and waits as long
+// as it is told to finds the listener closed, rather than its call cut off by the end.
+constexpr absl::Duration kFarewell = absl::Milliseconds(250);
 constexpr absl::Duration kReplyTime = absl::Seconds(2);  // to send what has been computed
 
 // Compute and decode threads share the cores out: decoding is an eighth of the work, or less.
@@ -241,13 +245,16 @@ bool ServerImpl::Drain() {
   RequestStop();
   if (grpc_.server == nullptr) return true;
   const absl::Time start = Clock::Monotonic()->Now();
+  const bool was_serving = state_.Get().serving();
   state_.SetPhase(Phase::kDraining, 0);
   host_->Stop();
   inference_->DrainStreams();
-  const bool complete = executor_->Drain(options_.drain_grace);
-  const absl::Duration left =
-      options_.drain_grace - (Clock::Monotonic()->Now() - start) + kReplyTime;
-  grpc_.server->Shutdown(absl::ToChronoTime(absl::Now() + left));
+  bool complete = executor_->Drain(options_.drain_grace);
+  if (was_serving) absl::SleepFor(kFarewell);
+  const absl::Duration left = options_.drain_grace - (Clock::Monotonic()->Now() - start);
+  complete &= inference_->AwaitReplies(std::max(left, kReplyTime));
+  // What is open now are connections of clients that sleep: nothing is gained by waiting for them.
+  grpc_.server->Shutdown(std::chrono::system_clock::now());
   grpc_.server.reset();
   if (load_thread_.joinable()) load_thread_.join();
   if (sample_thread_.joinable()) sample_thread_.join();

@@ -12,9 +12,10 @@
 namespace snapvit {
 
 template <typename Method>
-StreamCall<Method>::StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc,
-                               StreamSet* streams)
-    : context_(context), rpc_(rpc), streams_(streams) {
+StreamCall<Method>::StreamCall(const InferenceContext* context, ActiveCalls* calls,
+                               grpc::CallbackServerContext* rpc, StreamSet* streams)
+    : context_(context), calls_(calls), rpc_(rpc), streams_(streams) {
+  calls_->Started();
   streams_->Add(this);
   {
     absl::MutexLock lock(&mu_);
@@ -96,6 +97,7 @@ void StreamCall<Method>::Drain() {
 template <typename Method>
 void StreamCall<Method>::OnDone() {
   streams_->Remove(this);
+  calls_->Ended();
   delete this;
 }
 

@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "server/active_calls.h"
 #include "server/exchange.h"
 #include "server/stream_set.h"
 
@@ -32,8 +33,9 @@ class StreamCall final
     : public grpc::ServerBidiReactor<typename Method::Request, typename Method::Response>,
       public StreamSet::Stream {
  public:
-  // `context` and `streams` are borrowed and outlive the call.
-  StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc, StreamSet* streams);
+  // All are borrowed and outlive the call.
+  StreamCall(const InferenceContext* context, ActiveCalls* calls, grpc::CallbackServerContext* rpc,
+             StreamSet* streams);
 
   void Drain() override ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -75,6 +77,7 @@ class StreamCall final
   void FinishCall(bool drained);
 
   const InferenceContext* const context_;
+  ActiveCalls* const calls_;
   grpc::CallbackServerContext* const rpc_;
   StreamSet* const streams_;
 

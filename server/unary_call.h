@@ -4,6 +4,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include "server/active_calls.h"
 #include "server/exchange.h"
 #include "server/rpc_deadline.h"
 #include "server/rpc_status.h"
@@ -14,9 +15,11 @@ namespace snapvit {
 template <typename Method>
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  UnaryCall(const InferenceContext* context, grpc::CallbackServerContext* rpc,
+  // All are borrowed and outlive the call.
+  UnaryCall(const InferenceContext* context, ActiveCalls* calls, grpc::CallbackServerContext* rpc,
             const typename Method::Request* request, typename Method::Response* response)
-      : rpc_(rpc), exchange_(context, request, response) {
+      : calls_(calls), rpc_(rpc), exchange_(context, request, response) {
+    calls_->Started();
     exchange_.Start(WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
                     [this](const absl::Status& status) { Reply(status); });
   }
@@ -32,8 +35,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // The client is gone, or its deadline has passed. gRPC calls this after the constructor and
   // before OnDone().
   void OnCancel() override { exchange_.Cancel(); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    calls_->Ended();
+    delete this;
+  }
 
+  ActiveCalls* const calls_;
   grpc::CallbackServerContext* const rpc_;
   Exchange<Method> exchange_;
 };

@@ -1,0 +1,38 @@
+// ActiveCalls: how many calls are open, so that a drain can wait for the last reply.
+#ifndef SNAPVIT_SERVER_ACTIVE_CALLS_H_
+#define SNAPVIT_SERVER_ACTIVE_CALLS_H_
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace snapvit {
+
+// Thread-safe.
+class ActiveCalls {
+ public:
+  void Started() ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    ++calls_;
+  }
+  // The reply has left, or cannot.
+  void Ended() ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    --calls_;
+  }
+
+  // Waits until no call is open; false if that takes longer than `timeout` (real time).
+  bool AwaitNone(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_) {
+    const auto none = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return calls_ == 0; };
+    absl::MutexLock lock(&mu_);
+    return mu_.AwaitWithTimeout(absl::Condition(&none), timeout);
+  }
+
+ private:
+  absl::Mutex mu_;
+  int calls_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_SERVER_ACTIVE_CALLS_H_
