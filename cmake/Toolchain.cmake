@@ -30,7 +30,7 @@ if(SNAPVIT_SANITIZER STREQUAL "address")
   add_link_options(-fsanitize=address,undefined)
 elseif(SNAPVIT_SANITIZER STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
-  add_link_options(-fsanitize=thread)
+  add_link_options(-fsanitize=thread -rdynamic)  # tests/testing/tsan_mutex.cc comes before the library's functions
 elseif(SNAPVIT_SANITIZER)
   message(FATAL_ERROR "SNAPVIT_SANITIZER is '${SNAPVIT_SANITIZER}', expected empty, address or thread")
 endif()
