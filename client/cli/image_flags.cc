@@ -99,12 +99,12 @@ absl::Status ForEachWindow(const ImageFlags& flags, const HandleImages& handle) 
   ASSIGN_OR_RETURN(const std::vector<std::string> paths, ListImages(flags.images));
   const bool lines_on_terminal = !flags.json && flags.output.empty() && isatty(STDOUT_FILENO) == 1;
   ProgressFn progress;
-  if (!lines_on_terminal) progress = DelayedProgress("images");
+  if (!lines_on_terminal) progress = DelayedProgress("snapvit");
   for (size_t first = 0; first < paths.size(); first += kWindow) {
     const auto window = std::span(paths).subspan(first, std::min(kWindow, paths.size() - first));
     RETURN_IF_ERROR(handle(ReadImages(window)));
     const double done = static_cast<double>(first + window.size());
-    if (progress && !progress({"", done / static_cast<double>(paths.size())})) {
+    if (progress && !progress({"images", done / static_cast<double>(paths.size())})) {
       return absl::CancelledError("interrupted");
     }
   }

@@ -55,8 +55,10 @@ class LocalModel final : public ImageModel {
     std::vector<client::EmbedResult> results;
     for (Computed& computed : Compute(files, kind, /*logits=*/false)) {
       client::EmbedResult& result = results.emplace_back();
-      result.embedding = computed.status;
-      if (!computed.status.ok()) continue;
+      if (!computed.status.ok()) {
+        result.embedding = computed.status;
+        continue;
+      }
       client::Embedding embedding{std::move(computed.item.embedding_values),
                                   std::move(computed.item.embedding_shape)};
       ShapeEmbedding(query_.output.dimensions(), query_.output.normalize(), embedding);
@@ -77,8 +79,10 @@ class LocalModel final : public ImageModel {
     std::vector<client::ClassifyResult> results;
     for (Computed& computed : Compute(files, EmbeddingKind::kNone, /*logits=*/true)) {
       client::ClassifyResult& result = results.emplace_back();
-      result.labels = computed.status;
-      if (!computed.status.ok()) continue;
+      if (!computed.status.ok()) {
+        result.labels = computed.status;
+        continue;
+      }
       std::vector<float>& scores = computed.item.logit_values;
       ApplyActivation(query_.activation, scores);
       result.labels = TopLabels(scores, model_->labels(), query_.top_k);

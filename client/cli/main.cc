@@ -1,42 +1,4 @@
 // The `snapvit` command line: one subcommand a verb, each in its own file.
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <string>
+#include "client/cli/command_line.h"
 
-#include "client/cli/verb.h"
-
-namespace snapvit::cli {
-namespace {
-
-int Run(int argc, char** argv) {
-  CLI::App app(
-      "snapvit: pretrained Vision Transformers at any compute budget. Local verbs load a model "
-      "folder\n"
-      "(--model), remote verbs ask a server (--target).\n"
-      "Exit status: 0 all done, 1 some items failed, 2 wrong usage or nothing done.");
-  app.require_subcommand(1);
-  RunVerb chosen;
-  AddEmbedVerb(app, chosen);
-  AddClassifyVerb(app, chosen);
-  AddInspectVerb(app, chosen);
-  AddOrderVerb(app, chosen);
-  AddKeepVerb(app, chosen);
-  AddEvaluateVerb(app, chosen);
-  AddProfileVerb(app, chosen);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const bool asked_for_help = app.exit(error) == 0;
-    return static_cast<int>(asked_for_help ? ExitStatus::kDone : ExitStatus::kNothingDone);
-  }
-  const absl::StatusOr<ExitStatus> status = chosen();
-  if (status.ok()) return static_cast<int>(*status);
-  std::fprintf(stderr, "snapvit %s: %s\n", app.get_subcommands().front()->get_name().c_str(),
-               std::string(status.status().message()).c_str());
-  return static_cast<int>(ExitStatus::kNothingDone);
-}
-
-}  // namespace
-}  // namespace snapvit::cli
-
-int main(int argc, char** argv) { return snapvit::cli::Run(argc, argv); }
+int main(int argc, char** argv) { return snapvit::cli::RunCommandLine(argc, argv); }

@@ -14,7 +14,7 @@ namespace {
 // Pixels. A panel is its axes and the margins round them; the head is above all panels.
 constexpr double kHead = 58;
 constexpr double kMarginLeft = 62;
-constexpr double kMarginRight = 18;
+constexpr double kMarginRight = 30;
 constexpr double kMarginTop = 30;  // the legend is in it
 constexpr double kMarginBottom = 50;
 constexpr double kAxesWidth = 440;
@@ -36,7 +36,10 @@ text { font-family: system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans
 </style>
 )";
 
-std::string Escape(const std::string& text) {
+// XML has no place for control characters.
+std::string Escape(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
   return absl::StrReplaceAll(text,
                              {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}});
 }
@@ -72,7 +75,8 @@ class PanelDrawing {
       : panel_(panel), x_(Values(panel, &PlotPoint::x)), y_(YAxis(panel)) {}
 
   std::string ToText() const {
-    std::string svg = Axes() + Legend();
+    std::string svg = Axes();
+    if (panel_.series.size() > 1) svg += Legend();
     for (size_t i = 0; i < panel_.series.size(); ++i) svg += Line(panel_.series[i], Colour(i));
     return svg;
   }

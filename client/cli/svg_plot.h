@@ -30,7 +30,7 @@ struct SvgPlot {
   std::string subtitle;
   std::vector<PlotPanel> panels;
 
-  // A whole document of well-formed XML, whatever the texts are.
+  // A whole document of well-formed XML, if the texts are UTF-8.
   std::string ToText() const;
 };
 
