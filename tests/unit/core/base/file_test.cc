@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace snapvit {
 namespace {
@@ -17,22 +18,16 @@ namespace fs = std::filesystem;
 
 class FileTest : public testing::Test {
  protected:
-  FileTest() : folder_(fs::path(testing::TempDir()) / "snapvit_file_test") {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~FileTest() override { fs::remove_all(folder_); }
-
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string Path(const std::string& name) const { return folder_.path() + "/" + name; }
   size_t FilesInFolder() const {
-    return std::distance(fs::directory_iterator(folder_), fs::directory_iterator());
+    return std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator());
   }
   static std::string Content(const std::string& path) {
     const auto content = ReadFile(path, size_t{1} << 30);
     return content.ok() ? *content : content.status().ToString();
   }
 
-  const fs::path folder_;
+  const TemporaryFolder folder_;
 };
 
 // Writes fail beyond `bytes`, as on a full disk.
@@ -80,7 +75,7 @@ TEST_F(FileTest, RefusesWhatIsLargerThanTheLimit) {
   EXPECT_TRUE(absl::StrContains(content.status().message(), "4 bytes"));
 }
 
-TEST_F(FileTest, RefusesAFolder) { EXPECT_FALSE(ReadFile(folder_.string(), 100).ok()); }
+TEST_F(FileTest, RefusesAFolder) { EXPECT_FALSE(ReadFile(folder_.path(), 100).ok()); }
 
 TEST_F(FileTest, ReplacesTheOldContentAndLeavesNothingElse) {
   ASSERT_TRUE(WriteFileAtomically(Path("a"), "a longer first content").ok());

@@ -3,12 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
 
 #include "core/snapvit/synthetic_image.h"
+#include "tests/testing/temporary_folder.h"
 
 namespace snapvit {
 namespace {
@@ -34,13 +33,12 @@ TEST(SyntheticImage, IsReproducibleAndEachDiffers) {
 class FolderCalibrationTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::filesystem::create_directories(folder_ + "/deep/er");
     for (const char* name : {"a.png", "deep/b.JPG", "deep/er/c.webp", "notes.txt"}) {
-      std::ofstream(folder_ + "/" + name) << "not an image";
+      temporary_.Write(name, "not an image");
     }
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  const std::string folder_ = ::testing::TempDir() + "folder_calibration";
+  const TemporaryFolder temporary_;
+  const std::string& folder_ = temporary_.path();
 };
 
 TEST_F(FolderCalibrationTest, FindsImagesBelowTheFolderInASeededOrder) {
