@@ -38,7 +38,7 @@ struct ServerOptions {
   std::string cache_dir;                  // empty: $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit
   std::string corrections = "none";
   int rungs = 31;
-  std::optional<FloorTarget> floor;  // nothing: the smallest rung
+  std::optional<FloorTarget> floor;  // nothing: by fidelity (served_model_builder.h)
 
   // Execution.
   int workers = 1;             // batches computed at the same time

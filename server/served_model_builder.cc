@@ -43,7 +43,9 @@ const char* PoolingName(EmbeddingKind kind) {
 }
 
 absl::StatusOr<int> FloorRung(const Ladder& ladder, const std::optional<FloorTarget>& floor) {
-  if (!floor.has_value()) return 0;
+  if (!floor.has_value()) {
+    return ladder.has_fidelity() ? ladder.AtLeastFidelity(kDefaultFloorFidelity) : 0;
+  }
   if (const auto* compute = std::get_if<ComputeTarget>(&*floor)) {
     return ladder.AtMostCompute(compute->share).value_or(0);
   }

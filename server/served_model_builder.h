@@ -16,6 +16,10 @@
 
 namespace snapvit {
 
+// Fidelity that the model's floor has if none is set: below it, views of the models in
+// docs/quality.md lose more than a quarter of their right answers.
+inline constexpr double kDefaultFloorFidelity = 0.6;
+
 // A table over all rungs of `ladder` from cells of some of them: between measured rungs, times are
 // linear in compute; a larger rung is never faster than a smaller one, whatever the noise.
 // REQUIRES: `cells` by rung, then batch, the same batches for every rung, smallest and dense rung
@@ -23,7 +27,8 @@ namespace snapvit {
 absl::StatusOr<LatencyTable> InterpolateLatency(const Ladder& ladder,
                                                 std::span<const ProfileCell> cells);
 
-// `cells` empty: not profiled. `floor`: the model's floor; nothing: the smallest rung.
+// `cells` empty: not profiled. `floor`: the model's floor; nothing: the rung
+// of kDefaultFloorFidelity, or the smallest if no fidelity is measured.
 // FAILED_PRECONDITION if the floor is a fidelity and the model has none measured.
 absl::StatusOr<std::shared_ptr<const ServedModel>> BuildServedModel(
     std::shared_ptr<const ElasticModel> model, uint64_t generation,

@@ -34,7 +34,8 @@ std::string HugePngHeader() {
 class ServerE2eTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    server_ = new ServerProcess();
+    // Views of a random model are of no use to anybody, but each of them is to be served.
+    server_ = new ServerProcess({"--floor", "0.25"});
     ASSERT_TRUE(server_->AwaitReady()) << server_->process().Log();
   }
   static void TearDownTestSuite() {
