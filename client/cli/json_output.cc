@@ -1,11 +1,11 @@
 #include "client/cli/json_output.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "client/rpc_error.h"
 #include "core/base/error_reason.h"
 
@@ -15,7 +15,13 @@ namespace {
 double Milliseconds(absl::Duration duration) { return absl::ToDoubleMilliseconds(duration); }
 
 // The double whose shortest text reads back as the same float: 0.1, not 0.10000000149011612.
-double Shorten(float value) { return std::strtod(absl::StrFormat("%.9g", value).c_str(), nullptr); }
+double Shorten(float value) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  double result = value;  // stays if it is no number
+  std::from_chars(text.data(), end, result);
+  return result;
+}
 
 // Nested lists for shapes of more than one dimension.
 Json ArrayJson(const std::vector<float>& values, const std::vector<int64_t>& shape) {
