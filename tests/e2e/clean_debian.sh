@@ -15,16 +15,16 @@ mode=${1:-serve}
 [[ $EUID -eq 0 ]] || { echo "clean: needs root" >&2; exit 2; }
 command -v debootstrap >/dev/null || { echo "clean: debootstrap is missing: apt-get install debootstrap" >&2; exit 2; }
 
-folder=${2:-$(mktemp -d /var/tmp/snapvit-clean.XXXXXX)}
+keep=${2:-}
+folder=${keep:-$(mktemp -d /var/tmp/snapvit-clean.XXXXXX)}
 root=$folder/root
 server=
 cleanup() {
-  [[ -z "$server" ]] || kill "$server" 2>/dev/null || true
-  wait 2>/dev/null || true
-  umount "$root/proc" "$root/dev" 2>/dev/null || true
-  [[ -n "${KEEP:-}" || $# -gt 0 ]] || rm -rf --one-file-system "$folder"
+  [[ -z "$server" ]] || pkill -TERM -f -x '.*bin/snapvit-server .*' || true
+  umount -R "$root/proc" "$root/dev" 2>/dev/null || true
+  [[ -n "$keep" ]] || rm -rf --one-file-system "$folder"
 }
-trap 'cleanup ${2:+keep}' EXIT
+trap cleanup EXIT
 
 step() { echo "=== [$SECONDS s] $*"; }
 in_debian() { env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb LANG=C.UTF-8 chroot "$root" "$@"; }
