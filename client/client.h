@@ -1,6 +1,7 @@
 // Client: a C++ client of the server's gRPC services. It sends any number of images in requests of
 // bounded size, several at a time, retries what a retry can help, and gives results in the order of
-// the images, each with its receipt. For an endless flow of images see client/embed_stream.h.
+// the images, each with its receipt. An endless flow of images goes through
+// the EmbedStream method of snapvit.v1.Inference itself.
 //
 //   auto client = Client::Create({.target = "localhost:50051"});
 //   std::vector<ImageInput> images = {EncodedImage{jpeg_bytes}};
