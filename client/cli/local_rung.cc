@@ -1,6 +1,7 @@
 #include "client/cli/local_rung.h"
 
 #include "client/cli/delayed_progress.h"
+#include "client/cli/pooling.h"
 #include "core/base/status_macros.h"
 #include "core/engine/profile.h"
 
@@ -47,6 +48,9 @@ absl::StatusOr<client::Receipt> RungChooser::Choose(const Budget& budget) {
   client::Receipt receipt;
   receipt.model = model_->name();
   receipt.ordering_id = model_->ordering_id();
+  // Of the default pooling; whoever gives out another embedding says so.
+  receipt.embedding_space_id =
+      model_->EmbeddingSpace(PoolingName(v1::POOLING_DEFAULT), model_->config().embed_dim);
   receipt.rung = static_cast<uint32_t>(rung.index);
   receipt.requested_compute = interval.requested_compute;
   receipt.served_compute = rung.compute;
@@ -55,6 +59,7 @@ absl::StatusOr<client::Receipt> RungChooser::Choose(const Budget& budget) {
   receipt.mlp_ratio = rung.mlp_ratio;
   receipt.head_ratio = rung.head_ratio;
   receipt.estimated_fidelity = rung.fidelity;
+  if (rung.index == ladder.dense()) receipt.estimated_fidelity = 1;  // by definition
   receipt.reason = ReasonName(interval.reason);
   return receipt;
 }

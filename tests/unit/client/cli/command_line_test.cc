@@ -79,7 +79,9 @@ TEST_F(CommandLineTest, AtBudgetOneNoOrderingIsReadOrMade) {
   EXPECT_EQ(result["file"], image_);
   EXPECT_EQ(result["labels"].size(), 5U);
   EXPECT_EQ(result["receipt"]["served_compute"], 1);
+  EXPECT_EQ(result["receipt"]["estimated_fidelity"], 1);
   EXPECT_EQ(result["receipt"]["ordering_id"], "dense");
+  EXPECT_EQ(result["receipt"]["embedding_space_id"].get<std::string>().size(), 64U);
   EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/cache/ordering.safetensors"));
 }
 
