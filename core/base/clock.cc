@@ -10,8 +10,8 @@ namespace {
 
 class MonotonicClock final : public Clock {
  public:
-  // Anchored at the wall time of the first use, so that printed times are readable; from then on only
-  // the steady clock counts.
+  // Anchored at the wall time of the first use, so that printed times are readable; from then on
+  // only the steady clock counts.
   MonotonicClock() : wall_start_(absl::Now()), start_(std::chrono::steady_clock::now()) {}
 
   absl::Time Now() const override {

@@ -11,12 +11,12 @@
 
 namespace snapvit {
 
-// The bytes of a file. NOT_FOUND if it is absent; RESOURCE_EXHAUSTED if it is larger than `max_bytes`;
-// messages name the path.
+// The bytes of a file. NOT_FOUND if it is absent; RESOURCE_EXHAUSTED if it is larger than
+// `max_bytes`; messages name the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 
-// Replaces `path` by `content` in one step: readers see the old file or the whole new one, also after a
-// crash (temporary file in the same folder, fsync, rename).
+// Replaces `path` by `content` in one step: readers see the old file or the whole new one, also
+// after a crash (temporary file in the same folder, fsync, rename).
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
 
 }  // namespace snapvit

@@ -17,8 +17,8 @@ struct ProgressUpdate {
 // CANCELLED and leaves nothing half-written.
 using ProgressFn = std::function<bool(const ProgressUpdate&)>;
 
-// A bar with percentage and time left on standard error if it is a terminal, else a plain line every
-// ten percent. `title` is what the line starts with.
+// A bar with percentage and time left on standard error if it is a terminal, else a plain line
+// every ten percent. `title` is what the line starts with.
 ProgressFn TerminalProgress(std::string title);
 
 }  // namespace snapvit

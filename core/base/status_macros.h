@@ -8,9 +8,9 @@
 #include "absl/status/statusor.h"
 
 // RETURN_IF_ERROR(expr): returns the status of `expr` from the calling function unless it is OK.
-#define RETURN_IF_ERROR(expr)                                           \
-  do {                                                                  \
-    if (absl::Status _status = (expr); !_status.ok()) return _status;   \
+#define RETURN_IF_ERROR(expr)                                         \
+  do {                                                                \
+    if (absl::Status _status = (expr); !_status.ok()) return _status; \
   } while (false)
 
 #define SNAPVIT_CONCAT_INNER(a, b) a##b
@@ -19,8 +19,8 @@
 // ASSIGN_OR_RETURN(declaration, expr): declaration = *expr, or returns its status.
 #define ASSIGN_OR_RETURN(lhs, expr) \
   ASSIGN_OR_RETURN_IMPL(SNAPVIT_CONCAT(_status_or_, __LINE__), lhs, expr)
-#define ASSIGN_OR_RETURN_IMPL(result, lhs, expr)      \
-  auto result = (expr);                               \
+#define ASSIGN_OR_RETURN_IMPL(result, lhs, expr)       \
+  auto result = (expr);                                \
   if (!result.ok()) return std::move(result).status(); \
   lhs = *std::move(result)
 

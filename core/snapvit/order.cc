@@ -39,8 +39,9 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
                      " images, expected at least 2: one for gradients, one to measure fidelity"));
   }
   const absl::Time start = options.clock->Now();
+  const bool enough = source.size() >= CalibrationImagesFor(options.images);
   const size_t gradient_images =
-      std::max<size_t>(1, std::min(options.images, source.size() * 3 / 4));
+      enough ? options.images : std::max<size_t>(1, source.size() * 3 / 4);
 
   absl::StatusOr<VitWeights> weights = ToFloat32(folder.weights);
   RETURN_IF_ERROR(weights.status());

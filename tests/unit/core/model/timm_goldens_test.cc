@@ -37,6 +37,7 @@ class TimmGoldensTest : public ::testing::TestWithParam<const char*> {
     ASSERT_EQ(got.sizes(), expected.sizes()) << name;
     const double error =
         (got - expected).abs().max().item<double>() / expected.std().item<double>();
+    RecordProperty("error_" + name, std::to_string(error * 1e6) + "e-6");
     EXPECT_LE(error, kTolerance) << name;
   }
 
