@@ -1,13 +1,17 @@
-# snapvit_library(NAME SOURCES … DEPENDS … [PRIVATE_DEPENDS …])
+# snapvit_library(NAME SOURCES … DEPENDS … [PRIVATE_DEPENDS …] [TORCH])
+#   TORCH: its sources include ATen.
 #   One static library a folder (two where only a part needs LibTorch). Includes are relative to the
 #   repository root. A dependency that is not named here fails to link: the layering of docs/design.md
 #   is kept by the build.
 function(snapvit_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   add_library(${name} STATIC ${arg_SOURCES})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_compile_options(${name} PRIVATE ${SNAPVIT_WARNINGS})
   target_link_libraries(${name} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_PRIVATE_DEPENDS})
+  if(arg_TORCH)
+    snapvit_precompiled(${name} torch)
+  endif()
 endfunction()
 
 # snapvit_executable(NAME SOURCES … DEPENDS …)
@@ -23,13 +27,13 @@ function(snapvit_executable name)
   endif()
 endfunction()
 
-# snapvit_test(NAME SOURCES … DEPENDS … [LABELS …] [CALLS_GRPC])
+# snapvit_test(NAME SOURCES … DEPENDS … [LABELS …] [CALLS_GRPC] [TORCH])
 #   CALLS_GRPC: not built for ThreadSanitizer, which sees races in every call of the system's gRPC, whose own
 #   synchronisation is not instrumented.
 #   One GoogleTest binary a folder. Tests run with SNAPVIT_TESTDATA = tests/testdata and, where it lies
 #   beside the checkout, SNAPVIT_SHARED = the folder of shared data (tests that need it skip aloud without).
 function(snapvit_test name)
-  cmake_parse_arguments(arg "CALLS_GRPC" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "CALLS_GRPC;TORCH" "" "SOURCES;DEPENDS;LABELS" ${ARGN})
   if(arg_CALLS_GRPC AND SNAPVIT_SANITIZER STREQUAL "thread")
     message(STATUS "${name} is left out: gRPC is not instrumented for ThreadSanitizer")
     return()
@@ -38,6 +42,12 @@ function(snapvit_test name)
   target_compile_definitions(${name} PRIVATE
     SNAPVIT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SNAPVIT_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_compile_options(${name} PRIVATE ${SNAPVIT_TEST_OPTIONS})
+  if(arg_TORCH)
+    snapvit_precompiled(${name} torch_test)
+  else()
+    snapvit_precompiled(${name} test)
+  endif()
   set(_properties TIMEOUT 300
       ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/testing/tsan_suppressions.txt")
   if(arg_LABELS)
