@@ -13,7 +13,7 @@ packages=(
   g++ cmake ninja-build pkg-config
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libabsl-dev libssl-dev prometheus-cpp-dev libcivetweb-dev
-  libjpeg-dev libpng-dev libwebp-dev
+  libjpeg-dev libpng-dev libwebp-dev zlib1g-dev
   nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )

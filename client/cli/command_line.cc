@@ -20,6 +20,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddClassifyVerb(app, chosen);
   AddInspectVerb(app, chosen);
   AddOrderVerb(app, chosen);
+  AddImportScoresVerb(app, chosen);
   AddKeepVerb(app, chosen);
   AddEvaluateVerb(app, chosen);
   AddProfileVerb(app, chosen);

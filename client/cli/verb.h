@@ -27,6 +27,7 @@ using RunVerb = std::function<absl::StatusOr<ExitStatus>()>;
 // must live as long as `app`.
 void AddOrderVerb(CLI::App& app, RunVerb& chosen);
 void AddInspectVerb(CLI::App& app, RunVerb& chosen);
+void AddImportScoresVerb(CLI::App& app, RunVerb& chosen);
 void AddKeepVerb(CLI::App& app, RunVerb& chosen);
 void AddEmbedVerb(CLI::App& app, RunVerb& chosen);
 void AddClassifyVerb(CLI::App& app, RunVerb& chosen);

@@ -157,6 +157,21 @@ TEST_F(CommandLineTest, KeepCountsAreThoseOfTheRule) {
               HasSubstr("2"));
 }
 
+TEST_F(CommandLineTest, ImportsPublishedScores) {
+  const std::string scores = Source("tests/testdata/scores/synthetic.pt");
+  const std::string imported = folder_.path() + "/imported.safetensors";
+  const CommandLineRun done = RunSnapvit({"import-scores", scores, "-o", imported});
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_EQ(ReadOrdering(imported)->recipe, "published");
+  // Of another shape than the model: nothing is written.
+  const std::string refused = folder_.path() + "/refused.safetensors";
+  const CommandLineRun wrong =
+      RunSnapvit({"import-scores", scores, "-o", refused, "--model", Source("models/demo")});
+  EXPECT_EQ(wrong.status, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("3 blocks of 40 channels"));
+  EXPECT_FALSE(std::filesystem::exists(refused));
+}
+
 TEST_F(CommandLineTest, InspectsAModelAndAnOrdering) {
   const CommandLineRun model = RunSnapvit({"inspect", Source("models/demo"), "--ordering",
                                            ordering_, "--cache-dir", folder_.path(), "--json"});
