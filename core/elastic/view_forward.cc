@@ -66,18 +66,35 @@ void AddMlp(const VitConfig& config, const PermutedBlock& block, const BlockView
 
 }  // namespace
 
-at::Tensor ViewTokens(const PermutedWeights& weights, const View& view, const at::Tensor& pixels) {
+at::Tensor EmbedPatches(const PermutedWeights& weights, const at::Tensor& pixels) {
   const VitConfig& config = weights.config;
+  return Embed(weights, pixels).view({pixels.size(0) * config.tokens(), config.embed_dim});
+}
+
+void RunHalf(const PermutedWeights& weights, const View& view, size_t half, int64_t batch,
+             at::Tensor& x) {
+  const size_t block = half / 2;
+  if (half % 2 == 0) {
+    AddAttention(weights.config, weights.blocks[block], view[block], batch, x);
+  } else {
+    AddMlp(weights.config, weights.blocks[block], view[block], x);
+  }
+}
+
+at::Tensor FinishTokens(const PermutedWeights& weights, const at::Tensor& x, int64_t batch) {
+  const VitConfig& config = weights.config;
+  const at::Tensor tokens =
+      config.norm_after_pooling
+          ? x
+          : LayerNorm(x, weights.norm_weight, weights.norm_bias, config.block.norm_eps);
+  return tokens.view({batch, config.tokens(), config.embed_dim});
+}
+
+at::Tensor ViewTokens(const PermutedWeights& weights, const View& view, const at::Tensor& pixels) {
   const int64_t batch = pixels.size(0);
-  at::Tensor x = Embed(weights, pixels).view({batch * config.tokens(), config.embed_dim});
-  for (size_t i = 0; i < view.size(); ++i) {
-    AddAttention(config, weights.blocks[i], view[i], batch, x);
-    AddMlp(config, weights.blocks[i], view[i], x);
-  }
-  if (!config.norm_after_pooling) {
-    x = LayerNorm(x, weights.norm_weight, weights.norm_bias, config.block.norm_eps);
-  }
-  return x.view({batch, config.tokens(), config.embed_dim});
+  at::Tensor x = EmbedPatches(weights, pixels);
+  for (size_t half = 0; half < 2 * view.size(); ++half) RunHalf(weights, view, half, batch, x);
+  return FinishTokens(weights, x, batch);
 }
 
 at::Tensor PoolDefault(const PermutedWeights& weights, const at::Tensor& tokens) {

@@ -17,6 +17,17 @@ namespace snapvit {
 // model norms after pooling, after the final norm.
 at::Tensor ViewTokens(const PermutedWeights& weights, const View& view, const at::Tensor& pixels);
 
+// The parts of ViewTokens, for a search that changes one half of a block and runs on from there.
+// Halves of all blocks are counted through: 2·i is the attention of block i, 2·i + 1 its MLP.
+//
+// pixels -> input of half 0, [B·N, D] f32.
+at::Tensor EmbedPatches(const PermutedWeights& weights, const at::Tensor& pixels);
+// Runs half `half` on its input x [B·N, D], in place: x becomes the input of the next one.
+void RunHalf(const PermutedWeights& weights, const View& view, size_t half, int64_t batch,
+             at::Tensor& x);
+// Output of the last half -> tokens [B, N, D].
+at::Tensor FinishTokens(const PermutedWeights& weights, const at::Tensor& x, int64_t batch);
+
 // tokens [B, N, D] -> the model's own embedding [B, D] f32.
 at::Tensor PoolDefault(const PermutedWeights& weights, const at::Tensor& tokens);
 

@@ -8,11 +8,14 @@
 #include "core/model/torch_guard.h"
 #include "core/snapvit/fidelity.h"
 #include "core/snapvit/gradient_scores.h"
+#include "core/snapvit/greedy_path.h"
 
 namespace snapvit {
 namespace {
 
-constexpr double kGradientShare = 2.0 / 3;  // of time and progress; the rest measures fidelity
+// Shares of time and progress; the rest measures fidelity.
+constexpr double kGradientShare = 0.4;
+constexpr double kPathShare = 0.45;
 
 // Passes on progress of a part of the job as progress of the whole.
 ProgressFn Part(const ProgressFn& progress, double begin, double end) {
@@ -22,26 +25,27 @@ ProgressFn Part(const ProgressFn& progress, double begin, double end) {
   };
 }
 
+size_t PathImages(size_t gradient_images) { return std::max<size_t>(2, gradient_images / 4); }
 size_t HeldOut(size_t gradient_images) { return std::max<size_t>(1, gradient_images / 3); }
 
 }  // namespace
 
 size_t CalibrationImagesFor(size_t gradient_images) {
-  return gradient_images + HeldOut(gradient_images);
+  return gradient_images + PathImages(gradient_images) + HeldOut(gradient_images);
 }
 
 absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::string& fingerprint,
                                          const CalibrationSource& source,
                                          const OrderOptions& options, const ProgressFn& progress) {
-  if (source.size() < 2) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(source.Describe(), " has ", source.size(),
-                     " images, expected at least 2: one for gradients, one to measure fidelity"));
+  if (source.size() < 4) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        source.Describe(), " has ", source.size(),
+        " images, expected at least 4: for gradients, for the budget path, to measure fidelity"));
   }
   const absl::Time start = options.clock->Now();
   const bool enough = source.size() >= CalibrationImagesFor(options.images);
   const size_t gradient_images =
-      enough ? options.images : std::max<size_t>(1, source.size() * 3 / 4);
+      enough ? options.images : std::max<size_t>(1, source.size() * 12 / 19);
 
   absl::StatusOr<VitWeights> weights = ToFloat32(folder.weights);
   RETURN_IF_ERROR(weights.status());
@@ -66,18 +70,31 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   ordering.seed = options.seed;
   ordering.calibration_source = absl::StrCat(source.Describe(), ", ", scores.images, " images");
 
+  if (options.greedy_path) {
+    GreedyPathOptions path;
+    path.first_image = gradient_images;
+    path.images = PathImages(gradient_images);
+    path.clock = options.clock;
+    path.stop_at = start + (kGradientShare + kPathShare) * options.time_limit;
+    ASSIGN_OR_RETURN(ordering.path,
+                     GreedyPath(folder, ordering, source, path,
+                                Part(progress, kGradientShare, kGradientShare + kPathShare)));
+    ordering.recipe = "gradient, greedy path";
+  }
+
   ElasticModel::Options model_options;
   model_options.ladder = options.ladder;
   model_options.dtype = options.dtype;
   ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
                    ElasticModel::Create(folder, ordering, model_options));
   FidelityOptions fidelity_options;
-  fidelity_options.first_image = gradient_images;
+  fidelity_options.first_image = gradient_images + PathImages(gradient_images);
   fidelity_options.images = HeldOut(gradient_images);
   fidelity_options.clock = options.clock;
   fidelity_options.stop_at = start + options.time_limit;
-  ASSIGN_OR_RETURN(ordering.fidelity, MeasureFidelity(*model, source, fidelity_options,
-                                                      Part(progress, kGradientShare, 1)));
+  ASSIGN_OR_RETURN(ordering.fidelity,
+                   MeasureFidelity(*model, source, fidelity_options,
+                                   Part(progress, kGradientShare + kPathShare, 1)));
   return ordering;
 }
 

@@ -18,11 +18,13 @@
 namespace snapvit {
 
 struct OrderOptions {
-  // Images for gradients; a third of that again, from behind them in the source, measures fidelity.
-  // With a smaller source both shrink in proportion, so that the two never share an image.
+  // Images for gradients; from behind them in the source, a quarter of that again finds the budget
+  // path and a third measures fidelity. With a smaller source all shrink in proportion, so that no
+  // two of them share an image.
   size_t images = 256;
   uint64_t seed = 42;
-  // Wall time for everything; what is done by then is kept. The gradients get two thirds.
+  bool greedy_path = true;  // false: the published curve of ratio pairs
+  // Wall time for everything; what is done by then is kept.
   absl::Duration time_limit = absl::InfiniteDuration();
   ExecutionDtype dtype = ExecutionDtype::kFloat32;  // that fidelity is measured in
   LadderOptions ladder;

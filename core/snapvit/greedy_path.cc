@@ -1,0 +1,231 @@
+#include "core/snapvit/greedy_path.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <limits>
+#include <span>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/elastic/budget_path.h"
+#include "core/elastic/cost_model.h"
+#include "core/elastic/keep_rule.h"
+#include "core/elastic/permuted_weights.h"
+#include "core/elastic/view_forward.h"
+#include "core/image/preprocess.h"
+#include "core/model/torch_guard.h"
+
+namespace snapvit {
+namespace {
+
+constexpr size_t kFewestImages = 8;
+
+// The channels or the heads of one block.
+struct Structure {
+  size_t half = 0;            // as in view_forward.h
+  int least = 0;              // units that stay
+  int chunk = 1;              // units that go at once
+  double flops = 0;           // of one unit
+  double loss_per_flop = 0;   // of the next chunk, measured at some earlier state
+  bool measured_now = false;  // in the present state
+};
+
+class GreedySearch {
+ public:
+  GreedySearch(const PermutedWeights& weights, const Ordering& ordering,
+               const GreedyPathOptions& options, const ProgressFn& progress)
+      : weights_(weights),
+        config_(weights.config),
+        cost_(config_),
+        options_(options),
+        progress_(progress),
+        keep_(KeepCounts::Dense(config_)) {
+    const int chunk = std::max(1, config_.mlp_hidden / options.chunks);
+    for (size_t block = 0; block < static_cast<size_t>(config_.depth); ++block) {
+      structures_.push_back({2 * block,
+                             static_cast<int>(config_.num_heads * ordering.min_head_keep), 1,
+                             cost_.flops_per_head()});
+      structures_.push_back({2 * block + 1,
+                             static_cast<int>(config_.mlp_hidden * ordering.min_mlp_keep), chunk,
+                             cost_.flops_per_channel()});
+    }
+  }
+
+  absl::Status Run(const at::Tensor& pixels) {
+    Prepare(pixels);
+    for (Structure& structure : structures_) {
+      if (CanShrink(structure)) RETURN_IF_ERROR(Measure(structure));
+    }
+    while (cost_.Compute(keep_) > kSmallestPathCompute) {
+      Structure* const best = Best();
+      if (best == nullptr) break;
+      if (!best->measured_now && !TimeIsUp()) {
+        RETURN_IF_ERROR(Measure(*best));
+        continue;
+      }
+      Remove(*best);
+      RETURN_IF_ERROR(Report());
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<PathStep> TakePath() { return std::move(path_); }
+
+ private:
+  bool TimeIsUp() const { return options_.clock->Now() >= options_.stop_at; }
+
+  int& Units(const Structure& structure, KeepCounts& keep) const {
+    const size_t block = structure.half / 2;
+    return structure.half % 2 == 0 ? keep.heads[block] : keep.channels[block];
+  }
+  int Removable(const Structure& structure) {
+    return std::min(structure.chunk, Units(structure, keep_) - structure.least);
+  }
+  bool CanShrink(const Structure& structure) { return Removable(structure) > 0; }
+
+  // The dense model on as many of the images as time allows, and the input of every half.
+  void Prepare(const at::Tensor& pixels) {
+    view_ = MakeView(weights_, keep_);
+    const absl::Time start = options_.clock->Now();
+    at::Tensor few = pixels.narrow(0, 0, std::min<int64_t>(pixels.size(0), kFewestImages));
+    Restart(few);
+    const absl::Duration time = options_.clock->Now() - start;
+    // A structure's first loss takes half a forward, each of the steps about three thirds of one.
+    const double forwards = 0.5 * static_cast<double>(structures_.size()) +
+                            0.8 * config_.depth * (options_.chunks + config_.num_heads);
+    const absl::Duration left = options_.stop_at - options_.clock->Now();
+    const double affordable = absl::FDivDuration(left, forwards * time) * kFewestImages;
+    const auto images =
+        static_cast<int64_t>(std::min(affordable, static_cast<double>(pixels.size(0))));
+    if (images > few.size(0)) Restart(pixels.narrow(0, 0, images));
+  }
+
+  void Restart(const at::Tensor& pixels) {
+    batch_ = pixels.size(0);
+    inputs_.assign(2 * static_cast<size_t>(config_.depth), {});
+    inputs_[0] = EmbedPatches(weights_, pixels);
+    RunFrom(0, view_, /*remember=*/true);
+    const at::Tensor dense = embedding_;
+    mean_ = dense.mean(0, /*keepdim=*/true);
+    reference_ = dense - mean_;
+    fidelity_ = 1;
+  }
+
+  // Runs from the input of `half` on; sets embedding_.
+  void RunFrom(size_t half, const View& view, bool remember) {
+    at::Tensor x = inputs_[half].clone();
+    for (; half < inputs_.size(); ++half) {
+      if (remember) inputs_[half] = x.clone();
+      RunHalf(weights_, view, half, batch_, x);
+    }
+    embedding_ = PoolDefault(weights_, FinishTokens(weights_, x, batch_));
+  }
+
+  double Fidelity() const {
+    return at::cosine_similarity(embedding_ - mean_, reference_, /*dim=*/1).mean().item<double>();
+  }
+
+  absl::Status Measure(Structure& structure) {
+    KeepCounts keep = keep_;
+    const int units = Removable(structure);
+    Units(structure, keep) -= units;
+    RunFrom(structure.half, MakeView(weights_, keep), /*remember=*/false);
+    structure.loss_per_flop = (fidelity_ - Fidelity()) / (units * structure.flops);
+    structure.measured_now = true;
+    return Report();
+  }
+
+  Structure* Best() {
+    Structure* best = nullptr;
+    for (Structure& structure : structures_) {
+      if (!CanShrink(structure)) continue;
+      if (best == nullptr || structure.loss_per_flop < best->loss_per_flop) best = &structure;
+    }
+    return best;
+  }
+
+  void Remove(Structure& structure) {
+    const size_t block = structure.half / 2;
+    Units(structure, keep_) -= Removable(structure);
+    const size_t row = structure.half % 2 == 0 ? config_.depth + block : block;
+    path_.push_back({static_cast<int32_t>(row), Units(structure, keep_)});
+    for (Structure& other : structures_) other.measured_now = false;
+    if (TimeIsUp()) return;  // nothing will be measured any more
+    view_ = MakeView(weights_, keep_);
+    RunFrom(structure.half, view_, /*remember=*/true);
+    fidelity_ = Fidelity();
+  }
+
+  absl::Status Report() const {
+    const double done = (1 - cost_.Compute(keep_)) / (1 - kSmallestPathCompute);
+    if (progress_ && !progress_({"budget path", std::clamp(done, 0.0, 1.0)})) {
+      return absl::CancelledError("ordering was stopped while searching the budget path");
+    }
+    return absl::OkStatus();
+  }
+
+  const PermutedWeights& weights_;
+  const VitConfig& config_;
+  const CostModel cost_;
+  const GreedyPathOptions& options_;
+  const ProgressFn& progress_;
+
+  std::vector<Structure> structures_;
+  KeepCounts keep_;
+  View view_;  // of keep_
+  int64_t batch_ = 0;
+  std::vector<at::Tensor> inputs_;  // of each half, in the present state, [B·N, D]
+  at::Tensor embedding_;            // of the last run, [B, D]
+  at::Tensor mean_, reference_;     // of the dense model: mean, and embeddings less the mean
+  double fidelity_ = 1;             // of the present state
+  std::vector<PathStep> path_;
+};
+
+// Images that can be read, [images, 3, H, W]: those that cannot were reported with the gradients.
+at::Tensor LoadPixels(const Preprocessing& preprocessing, const CalibrationSource& source,
+                      size_t first, size_t count) {
+  at::Tensor pixels = at::empty(
+      {static_cast<int64_t>(count), 3, preprocessing.height, preprocessing.width}, at::kFloat);
+  const size_t size = 3 * static_cast<size_t>(preprocessing.height) * preprocessing.width;
+  int64_t rows = 0;
+  for (size_t i = first; i < std::min(source.size(), first + count); ++i) {
+    const absl::StatusOr<Image> image = source.Get(i);
+    const std::span<float> row(pixels.data_ptr<float>() + rows * size, size);
+    if (image.ok() && Preprocess(*image, preprocessing, row).ok()) ++rows;
+  }
+  return pixels.narrow(0, 0, rows);
+}
+
+size_t ImagesInMemory(const VitConfig& config, size_t bytes) {
+  const size_t per_image = sizeof(float) * 2 * config.depth * config.tokens() * config.embed_dim;
+  return std::max(kFewestImages, bytes / per_image);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
+                                                 const Ordering& ordering,
+                                                 const CalibrationSource& source,
+                                                 const GreedyPathOptions& options,
+                                                 const ProgressFn& progress) {
+  const UnitRanking ranking(ordering);
+  ASSIGN_OR_RETURN(const PermutedWeights weights, Permute(folder.weights, &ranking, at::kFloat));
+  return Guard([&]() -> absl::StatusOr<std::vector<PathStep>> {
+    const c10::InferenceMode inference;
+    const size_t images =
+        std::min(options.images, ImagesInMemory(folder.config, options.activation_bytes));
+    const at::Tensor pixels = LoadPixels(folder.preprocessing, source, options.first_image, images);
+    if (pixels.size(0) < 2) {
+      return absl::FailedPreconditionError("fewer than two images are left to search the path on");
+    }
+    GreedySearch search(weights, ordering, options, progress);
+    RETURN_IF_ERROR(search.Run(pixels));
+    return search.TakePath();
+  });
+}
+
+}  // namespace snapvit

@@ -1,0 +1,43 @@
+// GreedyPath: a budget path found by removing, again and again, what costs the least fidelity per
+// FLOP saved. docs/design.md, "Budget path".
+#ifndef SNAPVIT_CORE_SNAPVIT_GREEDY_PATH_H_
+#define SNAPVIT_CORE_SNAPVIT_GREEDY_PATH_H_
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "core/base/progress.h"
+#include "core/elastic/ordering.h"
+#include "core/model/model_folder.h"
+#include "core/snapvit/calibration.h"
+
+namespace snapvit {
+
+struct GreedyPathOptions {
+  size_t first_image = 0;  // of the source: those before it were used by the gradients
+  size_t images = 64;      // fewer if time or memory ask for it
+  int chunks = 16;         // steps in which a block loses its channels; heads go one by one
+  // When time is up, what is left of the path follows the losses that were measured last.
+  absl::Time stop_at = absl::InfiniteFuture();
+  const Clock* clock = Clock::Monotonic();
+  size_t activation_bytes = size_t{512} << 20;  // bound of the cached inputs of all half blocks
+};
+
+// Steps from dense until compute is at most kSmallestPathCompute or every block is at the
+// ordering's minimum keeps. Which units of a block go is the ordering's business; this decides
+// which block loses some next. Loss is 1 − mean centred cosine to the dense embedding, f32. A loss
+// once measured stays in use until its structure is the best one, then it is measured again (as in
+// lazy greedy maximisation). CANCELLED if `progress` asks to stop. REQUIRES: the calling thread may
+// use ATen.
+absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
+                                                 const Ordering& ordering,
+                                                 const CalibrationSource& source,
+                                                 const GreedyPathOptions& options,
+                                                 const ProgressFn& progress);
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_SNAPVIT_GREEDY_PATH_H_
