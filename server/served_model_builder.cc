@@ -28,20 +28,6 @@ Times TimesOfRung(const Ladder& ladder, const std::map<int, Times>& measured, in
   return Between(below->second, above->second, (ladder.rung(rung).compute - low) / (high - low));
 }
 
-// Names of kinds in embedding_space_id: the protocol's poolings.
-const char* PoolingName(EmbeddingKind kind) {
-  switch (kind) {
-    case EmbeddingKind::kClass:
-      return "cls";
-    case EmbeddingKind::kMean:
-      return "mean";
-    case EmbeddingKind::kPatches:
-      return "patches";
-    default:
-      return "default";
-  }
-}
-
 absl::StatusOr<int> FloorRung(const Ladder& ladder, const std::optional<FloorTarget>& floor) {
   if (!floor.has_value()) {
     return ladder.has_fidelity() ? ladder.AtLeastFidelity(kDefaultFloorFidelity) : 0;
@@ -104,7 +90,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> BuildServedModel(
         served->poolings[static_cast<size_t>(kind) - static_cast<size_t>(EmbeddingKind::kDefault)];
     support.status = CheckEmbeddingKind(model->config(), kind);
     support.space_id = [model, kind](int dimensions) {
-      return model->EmbeddingSpace(PoolingName(kind), dimensions);
+      return model->EmbeddingSpace(EmbeddingKindName(kind), dimensions);
     };
   }
   served->engine_model = std::move(model);

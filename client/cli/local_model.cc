@@ -62,8 +62,8 @@ class LocalModel final : public ImageModel {
       client::Embedding embedding{std::move(computed.item.embedding_values),
                                   std::move(computed.item.embedding_shape)};
       ShapeEmbedding(query_.output.dimensions(), query_.output.normalize(), embedding);
-      computed.receipt.embedding_space_id = model_->EmbeddingSpace(
-          PoolingName(query_.output.pooling()), static_cast<int>(embedding.shape.back()));
+      computed.receipt.embedding_space_id =
+          model_->EmbeddingSpace(EmbeddingKindName(kind), static_cast<int>(embedding.shape.back()));
       result.embedding = std::move(embedding);
       result.receipt = std::move(computed.receipt);
     }

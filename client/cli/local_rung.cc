@@ -1,8 +1,8 @@
 #include "client/cli/local_rung.h"
 
 #include "client/cli/delayed_progress.h"
-#include "client/cli/pooling.h"
 #include "core/base/status_macros.h"
+#include "core/engine/engine.h"
 #include "core/engine/profile.h"
 
 namespace snapvit::cli {
@@ -49,8 +49,8 @@ absl::StatusOr<client::Receipt> RungChooser::Choose(const Budget& budget) {
   receipt.model = model_->name();
   receipt.ordering_id = model_->ordering_id();
   // Of the default pooling; whoever gives out another embedding says so.
-  receipt.embedding_space_id =
-      model_->EmbeddingSpace(PoolingName(v1::POOLING_DEFAULT), model_->config().embed_dim);
+  receipt.embedding_space_id = model_->EmbeddingSpace(EmbeddingKindName(EmbeddingKind::kDefault),
+                                                      model_->config().embed_dim);
   receipt.rung = static_cast<uint32_t>(rung.index);
   receipt.requested_compute = interval.requested_compute;
   receipt.served_compute = rung.compute;

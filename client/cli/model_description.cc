@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "client/cli/pooling.h"
+#include "core/engine/engine.h"
 
 namespace snapvit::cli {
 namespace {
@@ -49,7 +49,7 @@ ModelDescription Describe(const ElasticModel& model) {
   result.hidden = config.mlp_hidden;
   result.ordering_id = model.ordering_id();
   result.embedding_space_id =
-      model.EmbeddingSpace(PoolingName(v1::POOLING_DEFAULT), config.embed_dim);
+      model.EmbeddingSpace(EmbeddingKindName(EmbeddingKind::kDefault), config.embed_dim);
   if (model.ordering() != nullptr) result.calibration_source = model.ordering()->calibration_source;
   for (const Rung& rung : model.ladder().rungs()) result.ladder.push_back(Describe(rung));
   return result;

@@ -2,7 +2,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 
 namespace snapvit::cli {
 
@@ -10,11 +9,6 @@ v1::Pooling PoolingOf(const std::string& name) {
   v1::Pooling pooling = v1::POOLING_DEFAULT;
   v1::Pooling_Parse(absl::StrCat("POOLING_", absl::AsciiStrToUpper(name)), &pooling);
   return pooling;
-}
-
-std::string PoolingName(v1::Pooling pooling) {
-  const std::string name = absl::AsciiStrToLower(v1::Pooling_Name(pooling));
-  return std::string(absl::StripPrefix(name, "pooling_"));
 }
 
 absl::StatusOr<EmbeddingKind> EmbeddingKindOf(v1::Pooling pooling) {

@@ -1,4 +1,4 @@
-// The poolings of an embedding by name, as flags and embedding space ids spell them.
+// The poolings of an embedding by name, as flags spell them.
 #ifndef SNAPVIT_CLIENT_CLI_POOLING_H_
 #define SNAPVIT_CLIENT_CLI_POOLING_H_
 
@@ -12,9 +12,6 @@ namespace snapvit::cli {
 
 // "default", "cls", "mean", "patches", "projected"; any other name is the default.
 v1::Pooling PoolingOf(const std::string& name);
-
-// The name again. A server's embedding space ids are made from the same ones.
-std::string PoolingName(v1::Pooling pooling);
 
 // What the engine calls it; FAILED_PRECONDITION for a projection, which no model here has.
 absl::StatusOr<EmbeddingKind> EmbeddingKindOf(v1::Pooling pooling);

@@ -94,6 +94,19 @@ std::vector<int> AllowedCpus() {
 
 }  // namespace
 
+const char* EmbeddingKindName(EmbeddingKind kind) {
+  switch (kind) {
+    case EmbeddingKind::kClass:
+      return "cls";
+    case EmbeddingKind::kMean:
+      return "mean";
+    case EmbeddingKind::kPatches:
+      return "patches";
+    default:
+      return "default";
+  }
+}
+
 int AvailableCores() { return static_cast<int>(AllowedCpus().size()); }
 
 absl::Status CheckEmbeddingKind(const VitConfig& config, EmbeddingKind kind) {

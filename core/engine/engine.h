@@ -23,6 +23,10 @@ enum class EmbeddingKind {
   kPatches,  // all patch tokens after the final norm
 };
 
+// "default", "cls", "mean" or "patches": the protocol's poolings, as embedding space ids and flags
+// spell them. "default" for kNone too: logits are made from it.
+const char* EmbeddingKindName(EmbeddingKind kind);
+
 // What one image wants, and where its results go. Filled by Engine::Run.
 struct EngineItem {
   std::shared_ptr<const ElasticModel> model;
