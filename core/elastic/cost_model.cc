@@ -26,6 +26,14 @@ double CostModel::Flops(const KeepCounts& keep) const {
   return fixed_ + Sum(keep.heads) * per_head_ + Sum(keep.channels) * per_channel_;
 }
 
+double CostModel::HeadCorrectionFlops(int keep, int rank) const {
+  return 2.0 * config_.tokens() * rank * (1.0 * keep * config_.head_dim + config_.embed_dim);
+}
+
+double CostModel::ChannelCorrectionFlops(int keep, int rank) const {
+  return 2.0 * config_.tokens() * rank * (1.0 * keep + config_.embed_dim);
+}
+
 double CostModel::ChannelRatio(const KeepCounts& keep) const {
   return 1 - Sum(keep.channels) / (1.0 * config_.depth * config_.mlp_hidden);
 }

@@ -3,6 +3,7 @@
 // classifier. Not counted: norms, softmax, activations.
 //
 //   FLOPs = 2·P·3·p²·D + Σ_l [ H'_l·(8·N·D·dh + 4·N²·dh) + h'_l·4·N·D ] + 2·D·C
+//           + Σ_corrections 2·N·rank·(n' + D)        n' = H'·dh or h'
 #ifndef SNAPVIT_CORE_ELASTIC_COST_MODEL_H_
 #define SNAPVIT_CORE_ELASTIC_COST_MODEL_H_
 
@@ -21,6 +22,10 @@ class CostModel {
   double dense_flops() const { return dense_; }
   // FLOPs ÷ FLOPs of the dense model, (0, 1].
   double Compute(const KeepCounts& keep) const { return Flops(keep) / dense_; }
+
+  // What a low-rank correction of one structure adds; `keep` heads or channels.
+  double HeadCorrectionFlops(int keep, int rank) const;
+  double ChannelCorrectionFlops(int keep, int rank) const;
 
   // What one head, one MLP channel, and everything that is never pruned cost.
   double flops_per_head() const { return per_head_; }

@@ -63,9 +63,16 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
   State& state = *model->state_;
   ASSIGN_OR_RETURN(state.weights,
                    Permute(folder.weights, model->ranking(), ScalarType(options.dtype)));
+  if (model->ordering_.has_value()) {
+    std::vector<KeepCounts> views;
+    for (const Rung& rung : model->ladder_.rungs()) views.push_back(rung.keep);
+    ASSIGN_OR_RETURN(state.corrections, CorrectionSet::Create(state.weights, *model->ranking_,
+                                                              model->ordering_->corrections,
+                                                              options.ladder.corrections, views));
+  }
   RETURN_IF_ERROR(Guard([&]() -> absl::Status {
     for (const Rung& rung : model->ladder_.rungs()) {
-      state.views.push_back(MakeView(state.weights, rung.keep));
+      state.views.push_back(MakeView(state.weights, state.corrections, rung.keep));
     }
     return absl::OkStatus();
   }));
@@ -77,5 +84,6 @@ std::string ElasticModel::EmbeddingSpace(std::string_view pooling, int dimension
 }
 
 size_t ElasticModel::weight_bytes() const { return state_->weights.Bytes(); }
+size_t ElasticModel::correction_bytes() const { return state_->corrections.Bytes(); }
 
 }  // namespace snapvit

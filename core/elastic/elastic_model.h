@@ -59,6 +59,8 @@ class ElasticModel {
   uint64_t parameters() const { return parameters_; }
   // Bytes of the one copy of the weights; views add none.
   size_t weight_bytes() const;
+  // Bytes of the corrections of all rungs together.
+  size_t correction_bytes() const;
 
   // Weights and views, for the folders that compute (core/elastic/elastic_state.h).
   struct State;

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "core/elastic/correction_set.h"
 #include "core/elastic/elastic_model.h"
 #include "core/elastic/permuted_weights.h"
 
@@ -11,8 +12,9 @@ namespace snapvit {
 
 struct ElasticModel::State {
   PermutedWeights weights;
-  std::vector<View>
-      views;  // one per rung: slices of `weights`, made at load so that a switch is a look-up
+  CorrectionSet corrections;  // of all rungs
+  // One per rung: slices of `weights`, made at load so that a switch is a look-up.
+  std::vector<View> views;
 };
 
 }  // namespace snapvit

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -17,10 +18,47 @@ namespace {
 // Slack for comparing computes that were printed, parsed and summed in another order.
 constexpr double kComputeTolerance = 1e-9;
 
-Rung MakeRung(const CostModel& cost, KeepCounts keep) {
+// What views cost with their low-rank corrections.
+class CorrectedCost {
+ public:
+  CorrectedCost(const VitConfig& config, const Ordering* ordering, CorrectionMode mode)
+      : cost_(config), depth_(config.depth) {
+    if (ordering == nullptr || mode != CorrectionMode::kFull) return;
+    for (const LowRankCorrection& low_rank : ordering->corrections.low_rank) {
+      const bool is_mlp = low_rank.structure < depth_;
+      flops_[{low_rank.structure, low_rank.keep}] =
+          is_mlp ? cost_.ChannelCorrectionFlops(low_rank.keep, low_rank.rank)
+                 : cost_.HeadCorrectionFlops(low_rank.keep, low_rank.rank);
+    }
+  }
+
+  double Flops(const KeepCounts& keep) const {
+    double flops = cost_.Flops(keep);
+    for (int block = 0; block < depth_; ++block) {
+      flops += Correction(block, keep.channels[block]);
+      flops += Correction(depth_ + block, keep.heads[block]);
+    }
+    return flops;
+  }
+  double Compute(const KeepCounts& keep) const { return Flops(keep) / cost_.dense_flops(); }
+  const CostModel& uncorrected() const { return cost_; }
+
+ private:
+  double Correction(int structure, int keep) const {
+    const auto it = flops_.find({structure, keep});
+    return it == flops_.end() ? 0 : it->second;
+  }
+
+  CostModel cost_;
+  int depth_;
+  std::map<std::pair<int, int>, double> flops_;
+};
+
+Rung MakeRung(const CorrectedCost& corrected, KeepCounts keep) {
+  const CostModel& cost = corrected.uncorrected();
   Rung rung;
-  rung.compute = cost.Compute(keep);
-  rung.gflops = cost.Flops(keep) * 1e-9;
+  rung.compute = corrected.Compute(keep);
+  rung.gflops = corrected.Flops(keep) * 1e-9;
   rung.mlp_ratio = cost.ChannelRatio(keep);
   rung.head_ratio = cost.HeadRatio(keep);
   rung.sparsity = cost.Sparsity(keep);
@@ -31,8 +69,7 @@ Rung MakeRung(const CostModel& cost, KeepCounts keep) {
 // Walks down the path once, keeping the rounded counts and their cost, and takes a rung each time
 // the next target is met.
 std::vector<Rung> WalkPath(const VitConfig& config, const std::vector<PathStep>& path,
-                           const LadderOptions& options) {
-  const CostModel cost(config);
+                           const CorrectedCost& cost, const LadderOptions& options) {
   KeepCounts keep = KeepCounts::Dense(config);
   double compute = 1;
   size_t step = 0;
@@ -58,6 +95,13 @@ std::vector<Rung> WalkPath(const VitConfig& config, const std::vector<PathStep>&
   return falling;
 }
 
+// What the ladder's views add for pruned units: no more than the ordering has tables for.
+CorrectionMode EffectiveMode(const Ordering* ordering, const LadderOptions& options) {
+  if (ordering == nullptr || ordering->corrections.empty()) return CorrectionMode::kNone;
+  const bool low_rank = !ordering->corrections.low_rank.empty();
+  return std::min(options.corrections, low_rank ? CorrectionMode::kFull : CorrectionMode::kBias);
+}
+
 double Interpolate(const std::vector<float>& x, const std::vector<float>& y, double at) {
   const auto right = std::lower_bound(x.begin(), x.end(), static_cast<float>(at));
   if (right == x.begin()) return y.front();
@@ -81,11 +125,13 @@ absl::StatusOr<Ladder> Ladder::Create(const VitConfig& config, const Ordering* o
   }
   std::vector<PathStep> path;
   if (ordering != nullptr) path = PathOf(*ordering, UnitRanking(*ordering), config);
-  std::vector<Rung> rungs = WalkPath(config, path, options);
-  if (ordering != nullptr && !ordering->fidelity.empty()) {
+  const CorrectionMode mode = EffectiveMode(ordering, options);
+  std::vector<Rung> rungs = WalkPath(config, path, CorrectedCost(config, ordering, mode), options);
+  if (ordering != nullptr && !ordering->fidelity.empty() &&
+      ordering->fidelity.corrections == mode) {
     ApplyFidelityCurve(ordering->fidelity, rungs);
   }
-  return Ladder(std::move(rungs));
+  return Ladder(std::move(rungs), mode);
 }
 
 std::optional<int> Ladder::AtMostCompute(double compute) const {

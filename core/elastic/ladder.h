@@ -16,19 +16,23 @@ namespace snapvit {
 struct Rung {
   int index = 0;  // 0 is the smallest, the highest is dense
   KeepCounts keep;
-  double compute = 1;              // FLOPs share of the dense model after channel rounding, (0, 1]
-  double gflops = 0;               // per image, 1 MAC = 2 FLOPs
-  double mlp_ratio = 0;            // share of all MLP channels removed
-  double head_ratio = 0;           // share of all heads removed
-  double sparsity = 0;             // share of block weights removed
-  std::optional<double> fidelity;  // estimated; absent if the ordering has no curve
+  // FLOPs share of the dense model after channel rounding, corrections included, (0, 1].
+  double compute = 1;
+  double gflops = 0;                     // per image, 1 MAC = 2 FLOPs
+  double mlp_ratio = 0;                  // share of all MLP channels removed
+  double head_ratio = 0;                 // share of all heads removed
+  double sparsity = 0;                   // share of block weights removed
+  std::optional<double> fidelity;        // estimated; absent if the ordering has no curve
   std::optional<double> fidelity_error;  // standard error of `fidelity`
   std::optional<double> agreement;       // top-1 agreement with dense; absent without a classifier
 };
 
 struct LadderOptions {
   int rungs = 31;  // targets, evenly spaced from compute 1 to kSmallestPathCompute; at least 1
-  int channel_multiple = 16;  // MLP keep counts are rounded up to it; 1 = no rounding
+  // MLP keep counts are rounded up to it; 1 = no rounding. A low-rank correction fits one keep
+  // count only: a count that rounding changes goes without.
+  int channel_multiple = 16;
+  CorrectionMode corrections = CorrectionMode::kFull;  // at most; of those that the ordering has
 };
 
 // Immutable after creation; safe to share between threads.
@@ -44,6 +48,8 @@ class Ladder {
   const Rung& rung(int index) const { return rungs_[index]; }
   int dense() const { return static_cast<int>(rungs_.size()) - 1; }
   int size() const { return static_cast<int>(rungs_.size()); }
+  // What views add for pruned units: of the options, as far as the ordering has it.
+  CorrectionMode corrections() const { return corrections_; }
   bool has_fidelity() const { return rungs_.front().fidelity.has_value(); }
 
   // Largest rung with compute not above `compute`; nothing if even the smallest is above.
@@ -55,9 +61,11 @@ class Ladder {
   int AtLeastFidelity(double fidelity) const;
 
  private:
-  explicit Ladder(std::vector<Rung> rungs) : rungs_(std::move(rungs)) {}
+  Ladder(std::vector<Rung> rungs, CorrectionMode corrections)
+      : rungs_(std::move(rungs)), corrections_(corrections) {}
 
   std::vector<Rung> rungs_;
+  CorrectionMode corrections_;
 };
 
 // Sets fidelity, error and agreement of each rung by linear interpolation of the curve over

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/sha256.h"
@@ -48,6 +49,64 @@ absl::Status CheckPath(const Ordering& ordering) {
   return absl::OkStatus();
 }
 
+bool AllFinite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::isfinite(value); });
+}
+
+// A bfloat16 is infinite or not a number if all its exponent bits are set.
+bool AllFinite(const std::vector<uint16_t>& bits) {
+  return std::none_of(bits.begin(), bits.end(),
+                      [](uint16_t value) { return (value & 0x7f80) == 0x7f80; });
+}
+
+absl::Status CheckLowRank(const Ordering& ordering, const LowRankCorrection& low_rank) {
+  const Corrections& corrections = ordering.corrections;
+  const auto [structure, keep, rank, in, out] =
+      std::tie(low_rank.structure, low_rank.keep, low_rank.rank, low_rank.in, low_rank.out);
+  const bool is_mlp = structure < ordering.blocks;
+  const int units = is_mlp ? ordering.hidden : ordering.heads;
+  const int unit_size = is_mlp ? 1 : corrections.head_dim;
+  if (structure < 0 || structure >= 2 * ordering.blocks || keep < 1 || keep >= units || rank < 1 ||
+      rank > corrections.embed_dim || in.size() != 1ULL * keep * unit_size * rank ||
+      out.size() != 1ULL * rank * corrections.embed_dim || !AllFinite(in) || !AllFinite(out)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the correction of structure ", structure, " at ", keep, " units has rank ",
+                     rank, " and ", in.size(), " and ", out.size(),
+                     " values, expected keep · unit size · rank and rank · width finite values"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCorrections(const Ordering& ordering) {
+  const Corrections& corrections = ordering.corrections;
+  if (corrections.empty()) {
+    return corrections.low_rank.empty()
+               ? absl::OkStatus()
+               : absl::InvalidArgumentError("low-rank corrections without means of the units");
+  }
+  const size_t blocks = ordering.blocks;
+  if (corrections.embed_dim <= 0 || corrections.head_dim <= 0 ||
+      corrections.mlp_means.size() != blocks * ordering.hidden ||
+      corrections.head_means.size() != blocks * ordering.heads * corrections.head_dim ||
+      !AllFinite(corrections.mlp_means) || !AllFinite(corrections.head_means)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "unit means are ", corrections.mlp_means.size(), " and ", corrections.head_means.size(),
+        ", expected a finite one for each channel, and head_dim for each head"));
+  }
+  const LowRankCorrection* before = nullptr;
+  for (const LowRankCorrection& low_rank : corrections.low_rank) {
+    RETURN_IF_ERROR(CheckLowRank(ordering, low_rank));
+    if (before != nullptr &&
+        std::tie(before->structure, before->keep) >= std::tie(low_rank.structure, low_rank.keep)) {
+      return absl::InvalidArgumentError(
+          "low-rank corrections are not in rising order of structure and keep count");
+    }
+    before = &low_rank;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckCurve(const FidelityCurve& curve) {
   const size_t points = curve.compute.size();
   if (curve.fidelity.size() != points || curve.standard_error.size() != points ||
@@ -79,6 +138,17 @@ std::string Ordering::Id() const {
   hash.Add(&min_mlp_keep, sizeof(min_mlp_keep));
   hash.Add(&min_head_keep, sizeof(min_head_keep));
   hash.Add(path.data(), path.size() * sizeof(PathStep));
+  if (!corrections.empty()) {
+    hash.AddField("corrections");
+    hash.Add(corrections.mlp_means.data(), corrections.mlp_means.size() * sizeof(float));
+    hash.Add(corrections.head_means.data(), corrections.head_means.size() * sizeof(float));
+    for (const LowRankCorrection& low_rank : corrections.low_rank) {
+      const int32_t place[] = {low_rank.structure, low_rank.keep, low_rank.rank};
+      hash.Add(place, sizeof(place));
+      hash.Add(low_rank.in.data(), low_rank.in.size() * sizeof(uint16_t));
+      hash.Add(low_rank.out.data(), low_rank.out.size() * sizeof(uint16_t));
+    }
+  }
   return hash.HexDigest().substr(0, 16);
 }
 
@@ -94,6 +164,7 @@ absl::Status ValidateOrdering(const Ordering& ordering) {
   RETURN_IF_ERROR(CheckKeepShare("min_mlp_keep", ordering.min_mlp_keep));
   RETURN_IF_ERROR(CheckKeepShare("min_head_keep", ordering.min_head_keep));
   RETURN_IF_ERROR(CheckPath(ordering));
+  RETURN_IF_ERROR(CheckCorrections(ordering));
   return CheckCurve(ordering.fidelity);
 }
 
@@ -105,6 +176,13 @@ absl::Status CheckOrderingFits(const Ordering& ordering, const VitConfig& config
         absl::StrCat("the ordering is for ", ordering.blocks, " blocks of ", ordering.hidden,
                      " channels and ", ordering.heads, " heads, but the model has ", config.depth,
                      " of ", config.mlp_hidden, " and ", config.num_heads));
+  }
+  const Corrections& corrections = ordering.corrections;
+  if (!corrections.empty() &&
+      (corrections.embed_dim != config.embed_dim || corrections.head_dim != config.head_dim)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the ordering's corrections are for width ", corrections.embed_dim, " and heads of ",
+        corrections.head_dim, ", but the model has ", config.embed_dim, " and ", config.head_dim));
   }
   if (ordering.model_fingerprint != kAnyModel && ordering.model_fingerprint != fingerprint) {
     return absl::FailedPreconditionError(

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/elastic/corrections.h"
 #include "core/model/vit_config.h"
 
 namespace snapvit {
@@ -35,6 +36,9 @@ struct FidelityCurve {
   std::vector<float> standard_error;  // of the mean
   std::vector<float> agreement;  // top-1 agreement with the dense model; empty without a classifier
 
+  // What the measured views added for pruned units: the curve is true of no other mode.
+  CorrectionMode corrections = CorrectionMode::kNone;
+
   bool empty() const { return compute.empty(); }
 };
 
@@ -47,8 +51,9 @@ struct Ordering {
   double min_mlp_keep = 0.05;      // share of each block's channels that no budget removes
   double min_head_keep = 0.2;
   std::vector<PathStep>
-      path;                // empty: the path of the published ratio pairs (BudgetPath::Published)
-  FidelityCurve fidelity;  // empty: not measured
+      path;                 // empty: the path of the published ratio pairs (BudgetPath::Published)
+  Corrections corrections;  // empty: none were computed
+  FidelityCurve fidelity;   // empty: not measured
 
   std::string model_fingerprint = std::string(kAnyModel);
   std::string recipe;              // "gradient", "published", …
@@ -62,13 +67,13 @@ struct Ordering {
     return std::span(head_scores).subspan(static_cast<size_t>(block) * heads, heads);
   }
 
-  // Identifies what decides which units a view keeps: scores, minimum keeps, path. 16 hexadecimal
-  // digits.
+  // Identifies what decides a view's results: scores, minimum keeps, path, corrections. 16
+  // hexadecimal digits.
   std::string Id() const;
 };
 
 // INVALID_ARGUMENT, naming what is wrong, unless all sizes agree, scores are finite, ratios in [0,
-// 1] and the path only ever falls.
+// 1], the path only ever falls and corrections fit their structures.
 absl::Status ValidateOrdering(const Ordering& ordering);
 
 // FAILED_PRECONDITION unless the ordering's shape is that of the model and its fingerprint is

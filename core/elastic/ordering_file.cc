@@ -16,6 +16,7 @@ namespace {
 
 constexpr char kFormat[] = "snapvit-ordering";
 constexpr char kVersion[] = "1";
+constexpr uint64_t kMostRank = 1 << 16;  // far above any, far below what would overflow
 
 using Metadata = std::map<std::string, std::string>;
 using Tensors = std::map<std::string, TensorView>;
@@ -65,6 +66,7 @@ class OrderingReader {
     ordering.mlp_scores = Copy<float>(mlp);
     ordering.head_scores = Copy<float>(heads);
     RETURN_IF_ERROR(ReadPath(ordering));
+    RETURN_IF_ERROR(ReadCorrections(ordering));
     RETURN_IF_ERROR(ReadCurve(ordering.fidelity));
     if (absl::Status status = ValidateOrdering(ordering); !status.ok()) {
       return Wrong(absl::StrCat("is not valid: ", status.message()));
@@ -134,6 +136,64 @@ class OrderingReader {
     return absl::OkStatus();
   }
 
+  absl::Status ReadCorrections(Ordering& ordering) const {
+    if (!file_.Contains("mlp_means")) return absl::OkStatus();
+    Corrections& corrections = ordering.corrections;
+    ASSIGN_OR_RETURN(const TensorView mlp, Typed("mlp_means", TensorDtype::kF32, 2));
+    ASSIGN_OR_RETURN(const TensorView heads, Typed("head_means", TensorDtype::kF32, 3));
+    ASSIGN_OR_RETURN(const double width, NumberOf("embed_dim"));
+    constexpr int64_t kLimit = 1 << 20;
+    if (heads.shape[2] < 1 || heads.shape[2] > kLimit || !(width >= 1 && width <= kLimit)) {
+      return Wrong(absl::StrCat("has head_means of shape ", ShapeString(heads.shape),
+                                " and embed_dim ", width, ", expected sizes from 1 to ", kLimit));
+    }
+    corrections.head_dim = static_cast<int>(heads.shape[2]);
+    corrections.embed_dim = static_cast<int>(width);
+    corrections.mlp_means = Copy<float>(mlp);
+    corrections.head_means = Copy<float>(heads);
+    return file_.Contains("correction_index") ? ReadLowRank(ordering) : absl::OkStatus();
+  }
+
+  absl::Status ReadLowRank(Ordering& ordering) const {
+    ASSIGN_OR_RETURN(const TensorView index_view, Typed("correction_index", TensorDtype::kI32, 2));
+    ASSIGN_OR_RETURN(const TensorView in_view, Typed("correction_in", TensorDtype::kBF16, 1));
+    ASSIGN_OR_RETURN(const TensorView out_view, Typed("correction_out", TensorDtype::kBF16, 1));
+    if (index_view.shape[1] != 3) {
+      return Wrong(absl::StrCat("has correction_index of shape ", ShapeString(index_view.shape),
+                                ", expected [corrections, 3]"));
+    }
+    const std::vector<int32_t> index = Copy<int32_t>(index_view);
+    const std::vector<uint16_t> in = Copy<uint16_t>(in_view);
+    const std::vector<uint16_t> out = Copy<uint16_t>(out_view);
+    Corrections& corrections = ordering.corrections;
+    size_t in_begin = 0;
+    size_t out_begin = 0;
+    for (size_t i = 0; i < index.size(); i += 3) {
+      LowRankCorrection low_rank{index[i], index[i + 1], index[i + 2], {}, {}};
+      const bool is_mlp = low_rank.structure < ordering.blocks;
+      // Negative numbers become huge ones here, which no file has bytes for.
+      const uint64_t rank = static_cast<uint32_t>(low_rank.rank);
+      const uint64_t rows = 1ULL * static_cast<uint32_t>(low_rank.keep) *
+                            static_cast<uint64_t>(is_mlp ? 1 : corrections.head_dim);
+      const uint64_t width = corrections.embed_dim;
+      if (rank > kMostRank || rows > in.size() || rows * rank > in.size() - in_begin ||
+          rank * width > out.size() - out_begin) {
+        return Wrong(absl::StrCat("has a correction_index row (", low_rank.structure, ", ",
+                                  low_rank.keep, ", ", low_rank.rank,
+                                  ") that asks for more values than the file has"));
+      }
+      low_rank.in.assign(in.begin() + in_begin, in.begin() + in_begin + rows * rank);
+      low_rank.out.assign(out.begin() + out_begin, out.begin() + out_begin + rank * width);
+      in_begin += rows * rank;
+      out_begin += rank * width;
+      corrections.low_rank.push_back(std::move(low_rank));
+    }
+    if (in_begin != in.size() || out_begin != out.size()) {
+      return Wrong("has more correction values than its correction_index names");
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status ReadCurve(FidelityCurve& curve) const {
     if (!file_.Contains("fidelity")) return absl::OkStatus();
     const std::pair<const char*, std::vector<float>*> columns[] = {
@@ -148,10 +208,36 @@ class OrderingReader {
       ASSIGN_OR_RETURN(const TensorView tensor, Typed("agreement", TensorDtype::kF32, 1));
       curve.agreement = Copy<float>(tensor);
     }
+    // Files from before there were corrections do not say.
+    const auto mode = file_.metadata().find("fidelity_corrections");
+    if (mode == file_.metadata().end()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(curve.corrections, ParseCorrectionMode(mode->second));
     return absl::OkStatus();
   }
 
   const SafetensorsFile& file_;
+};
+
+// The low-rank corrections of a file: one table that says which there are, and all their values.
+struct LowRankColumns {
+  explicit LowRankColumns(const std::vector<LowRankCorrection>& corrections) {
+    for (const LowRankCorrection& low_rank : corrections) {
+      index.insert(index.end(), {low_rank.structure, low_rank.keep, low_rank.rank});
+      in.insert(in.end(), low_rank.in.begin(), low_rank.in.end());
+      out.insert(out.end(), low_rank.out.begin(), low_rank.out.end());
+    }
+  }
+
+  void AddTo(Tensors& tensors) const {
+    if (index.empty()) return;
+    const auto size = [](const auto& values) { return static_cast<int64_t>(values.size()); };
+    tensors["correction_index"] = {TensorDtype::kI32, {size(index) / 3, 3}, Bytes(index)};
+    tensors["correction_in"] = {TensorDtype::kBF16, {size(in)}, Bytes(in)};
+    tensors["correction_out"] = {TensorDtype::kBF16, {size(out)}, Bytes(out)};
+  }
+
+  std::vector<int32_t> index;
+  std::vector<uint16_t> in, out;
 };
 
 void AddColumn(Tensors& tensors, const char* name, const std::vector<float>& values) {
@@ -176,6 +262,16 @@ absl::Status WriteOrdering(const Ordering& ordering, const std::string& path) {
     tensors["path_steps"] = {
         TensorDtype::kI32, {static_cast<int64_t>(ordering.path.size()), 2}, Bytes(ordering.path)};
   }
+  const Corrections& corrections = ordering.corrections;
+  const LowRankColumns low_rank(corrections.low_rank);
+  if (!corrections.empty()) {
+    tensors["mlp_means"] = {
+        TensorDtype::kF32, {ordering.blocks, ordering.hidden}, Bytes(corrections.mlp_means)};
+    tensors["head_means"] = {TensorDtype::kF32,
+                             {ordering.blocks, ordering.heads, corrections.head_dim},
+                             Bytes(corrections.head_means)};
+    low_rank.AddTo(tensors);
+  }
   const FidelityCurve& curve = ordering.fidelity;
   if (!curve.empty()) {
     AddColumn(tensors, "fidelity_compute", curve.compute);
@@ -183,7 +279,7 @@ absl::Status WriteOrdering(const Ordering& ordering, const std::string& path) {
     AddColumn(tensors, "fidelity_error", curve.standard_error);
     if (!curve.agreement.empty()) AddColumn(tensors, "agreement", curve.agreement);
   }
-  const Metadata metadata = {
+  Metadata metadata = {
       {"format", kFormat},
       {"version", kVersion},
       {"model_fingerprint", ordering.model_fingerprint},
@@ -194,6 +290,10 @@ absl::Status WriteOrdering(const Ordering& ordering, const std::string& path) {
       {"min_head_keep", Number(ordering.min_head_keep)},
       {"path", ordering.path.empty() ? "published" : "explicit"},
   };
+  if (!corrections.empty()) metadata["embed_dim"] = absl::StrCat(corrections.embed_dim);
+  if (!curve.empty()) {
+    metadata["fidelity_corrections"] = std::string(CorrectionModeName(curve.corrections));
+  }
   return WriteSafetensors(path, tensors, metadata);
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "core/elastic/correction_set.h"
 #include "core/model/torch_guard.h"
 
 namespace snapvit {
@@ -100,7 +101,9 @@ size_t PermutedWeights::Bytes() const {
   return bytes;
 }
 
-View MakeView(const PermutedWeights& weights, const KeepCounts& keep) {
+View MakeView(const PermutedWeights& weights, const CorrectionSet& corrections,
+              const KeepCounts& keep) {
+  const int depth = weights.config.depth;
   const int64_t head_dim = weights.config.head_dim;
   const int64_t width = weights.config.embed_dim;
   View view;
@@ -119,6 +122,19 @@ View MakeView(const PermutedWeights& weights, const KeepCounts& keep) {
     out.fc1_weight = block.fc1_weight.narrow(0, 0, out.channels);
     out.fc1_bias = block.fc1_bias.narrow(0, 0, out.channels);
     out.fc2_weight = block.fc2_weight.narrow(0, 0, out.channels);
+    out.proj_bias = block.proj_bias;
+    out.fc2_bias = block.fc2_bias;
+    const int row = static_cast<int>(i);
+    if (const auto* correction = corrections.Find(depth + row, out.heads)) {
+      out.proj_bias = correction->bias;
+      out.proj_in = correction->in;
+      out.proj_out = correction->out;
+    }
+    if (const auto* correction = corrections.Find(row, out.channels)) {
+      out.fc2_bias = correction->bias;
+      out.fc2_in = correction->in;
+      out.fc2_out = correction->out;
+    }
     view.push_back(std::move(out));
   }
   return view;

@@ -52,7 +52,10 @@ struct PermutedWeights {
 absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRanking* ranking,
                                         at::ScalarType dtype);
 
-// The slices of one block at one view. They share storage with PermutedBlock.
+class CorrectionSet;
+
+// The slices of one block at one view. The matrices share storage with PermutedBlock; what stands
+// for pruned units is shared by all views with as many units of the structure.
 struct BlockView {
   int heads = 0;
   int channels = 0;
@@ -62,12 +65,18 @@ struct BlockView {
   at::Tensor fc1_weight;   // [channels, D]
   at::Tensor fc1_bias;     // [channels]
   at::Tensor fc2_weight;   // [channels, D]
+
+  at::Tensor proj_bias, fc2_bias;  // [D], corrected
+  // Low-rank corrections (core/elastic/corrections.h), undefined where there are none.
+  at::Tensor proj_in, proj_out;  // [heads·dh, rank], [rank, D] bf16
+  at::Tensor fc2_in, fc2_out;    // [channels, rank], [rank, D] bf16
 };
 
 using View = std::vector<BlockView>;  // one per block
 
 // Zero-copy. REQUIRES: `keep` fits the weights' shape.
-View MakeView(const PermutedWeights& weights, const KeepCounts& keep);
+View MakeView(const PermutedWeights& weights, const CorrectionSet& corrections,
+              const KeepCounts& keep);
 
 }  // namespace snapvit
 

@@ -31,11 +31,22 @@ at::Tensor Embed(const PermutedWeights& weights, const at::Tensor& pixels) {
   return x + weights.position_embedding;
 }
 
+// units·weight + bias, and the correction by the pruned units' low-rank prediction.
+at::Tensor Output(const at::Tensor& units, const at::Tensor& weight, const at::Tensor& bias,
+                  const at::Tensor& in, const at::Tensor& out) {
+  at::Tensor y = at::addmm(bias, units, weight);
+  if (in.defined()) {
+    const at::ScalarType dtype = units.scalar_type();
+    y.addmm_(at::mm(units, in.to(dtype)), out.to(dtype));
+  }
+  return y;
+}
+
 // x [B·N, D] f32, changed in place.
 void AddAttention(const VitConfig& config, const PermutedBlock& block, const BlockView& view,
                   int64_t batch, at::Tensor& x) {
   if (view.heads == 0) {  // what is left of the projection is its bias
-    x.add_(block.proj_bias);
+    x.add_(view.proj_bias);
     return;
   }
   const int64_t tokens = config.tokens();
@@ -48,20 +59,20 @@ void AddAttention(const VitConfig& config, const PermutedBlock& block, const Blo
       at::scaled_dot_product_attention(head_major(0), head_major(1), head_major(2))
           .transpose(1, 2)
           .reshape({batch * tokens, view.heads * config.head_dim});
-  x.add_(at::addmm(block.proj_bias, attended, view.proj_weight));
+  x.add_(Output(attended, view.proj_weight, view.proj_bias, view.proj_in, view.proj_out));
 }
 
 void AddMlp(const VitConfig& config, const PermutedBlock& block, const BlockView& view,
             at::Tensor& x) {
   if (view.channels == 0) {
-    x.add_(block.fc2_bias);
+    x.add_(view.fc2_bias);
     return;
   }
   const at::Tensor y = LayerNorm(x, block.norm2_weight, block.norm2_bias, config.block.norm_eps)
                            .to(view.fc1_weight.scalar_type());
   at::Tensor hidden = at::linear(y, view.fc1_weight, view.fc1_bias);
   at::gelu_(hidden);
-  x.add_(at::addmm(block.fc2_bias, hidden, view.fc2_weight));
+  x.add_(Output(hidden, view.fc2_weight, view.fc2_bias, view.fc2_in, view.fc2_out));
 }
 
 }  // namespace

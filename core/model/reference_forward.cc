@@ -52,7 +52,7 @@ at::Tensor EmbedTokens(const VitWeights& weights, const at::Tensor& pixels) {
 }
 
 at::Tensor Attention(const VitConfig& config, const BlockWeights& block, const at::Tensor& x,
-                     const BlockReplacement* replacement) {
+                     const BlockReplacement* replacement, ForwardTaps* taps) {
   const int64_t batch = x.size(0), tokens = x.size(1);
   const int64_t heads = config.num_heads, dim = config.head_dim;
   const at::Tensor qkv = at::linear(x, block.qkv_weight, block.qkv_bias)
@@ -66,26 +66,31 @@ at::Tensor Attention(const VitConfig& config, const BlockWeights& block, const a
     heads_out = Replace(heads_out, replacement->head_keep.view({heads, 1, 1}),
                         constant.defined() ? constant.view({heads, 1, dim}) : constant);
   }
-  return at::linear(heads_out.transpose(1, 2).reshape({batch, tokens, heads * dim}),
-                    block.proj_weight, block.proj_bias);
+  const at::Tensor units = heads_out.transpose(1, 2).reshape({batch, tokens, heads * dim});
+  if (taps != nullptr) taps->units.push_back(units);
+  return at::linear(units, block.proj_weight, block.proj_bias);
 }
 
-at::Tensor Mlp(const BlockWeights& block, const at::Tensor& x,
-               const BlockReplacement* replacement) {
+at::Tensor Mlp(const BlockWeights& block, const at::Tensor& x, const BlockReplacement* replacement,
+               ForwardTaps* taps) {
   at::Tensor hidden = at::gelu(at::linear(x, block.fc1_weight, block.fc1_bias));
   if (replacement != nullptr) {
     hidden = Replace(hidden, replacement->channel_keep, replacement->channel_constant);
   }
+  if (taps != nullptr) taps->units.push_back(hidden);
   return at::linear(hidden, block.fc2_weight, block.fc2_bias);
 }
 
 at::Tensor Block(const VitConfig& config, const BlockWeights& block, const at::Tensor& x,
-                 const BlockReplacement* replacement) {
+                 const BlockReplacement* replacement, ForwardTaps* taps) {
   const double eps = config.block.norm_eps;
   const at::Tensor y =
       x + Attention(config, block, LayerNorm(x, block.norm1_weight, block.norm1_bias, eps),
-                    replacement);
-  return y + Mlp(block, LayerNorm(y, block.norm2_weight, block.norm2_bias, eps), replacement);
+                    replacement, taps);
+  const at::Tensor z =
+      y + Mlp(block, LayerNorm(y, block.norm2_weight, block.norm2_bias, eps), replacement, taps);
+  if (taps != nullptr) taps->outputs.insert(taps->outputs.end(), {y, z});
+  return z;
 }
 
 at::Tensor Pool(const VitConfig& config, const at::Tensor& tokens) {
@@ -94,11 +99,11 @@ at::Tensor Pool(const VitConfig& config, const at::Tensor& tokens) {
 }
 
 ReferenceOutput Forward(const VitWeights& weights, const at::Tensor& pixels,
-                        const UnitReplacement* replacement) {
+                        const UnitReplacement* replacement, ForwardTaps* taps) {
   const VitConfig& config = weights.config;
   at::Tensor x = EmbedTokens(weights, pixels);
   for (size_t i = 0; i < weights.blocks.size(); ++i) {
-    x = Block(config, weights.blocks[i], x, replacement ? &replacement->blocks[i] : nullptr);
+    x = Block(config, weights.blocks[i], x, replacement ? &replacement->blocks[i] : nullptr, taps);
   }
   const auto norm = [&](const at::Tensor& y) {
     return LayerNorm(y, weights.norm_weight, weights.norm_bias, config.block.norm_eps);
@@ -153,7 +158,8 @@ absl::Status CheckReplacement(const VitConfig& config, const UnitReplacement& re
 
 absl::StatusOr<ReferenceOutput> ReferenceForward(const VitWeights& weights,
                                                  const at::Tensor& pixels,
-                                                 const UnitReplacement* replacement) {
+                                                 const UnitReplacement* replacement,
+                                                 ForwardTaps* taps) {
   return Guard([&]() -> absl::StatusOr<ReferenceOutput> {
     const VitConfig& config = weights.config;
     const at::ScalarType dtype = weights.patch_weight.scalar_type();
@@ -161,7 +167,7 @@ absl::StatusOr<ReferenceOutput> ReferenceForward(const VitWeights& weights,
     RETURN_IF_ERROR(
         CheckTensor("pixels", pixels, {batch, 3, config.image_height, config.image_width}, dtype));
     if (replacement != nullptr) RETURN_IF_ERROR(CheckReplacement(config, *replacement, dtype));
-    return Forward(weights, pixels, replacement);
+    return Forward(weights, pixels, replacement, taps);
   });
 }
 

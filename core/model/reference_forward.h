@@ -34,13 +34,20 @@ struct ReferenceOutput {
   at::Tensor logits;  // [B, C], undefined without a classifier
 };
 
+// Inside of a forward pass, per half of a block (2·i: attention of block i, 2·i + 1: its MLP).
+struct ForwardTaps {
+  std::vector<at::Tensor> units;  // [B, N, n]: outputs of the heads (n = H·dh) or channels (n = h)
+  std::vector<at::Tensor> outputs;  // [B, N, D]: the residual stream behind the half
+};
+
 // `pixels`: [B, 3, image_height, image_width], normalised, of the weights' dtype and device.
 // Records gradients as any ATen operator does. Thread-safe: everything is only read.
 // INVALID_ARGUMENT for pixels or replacements of the wrong shape or dtype; RESOURCE_EXHAUSTED
 // without memory; INTERNAL for any other failure of ATen. Throws nothing.
 absl::StatusOr<ReferenceOutput> ReferenceForward(const VitWeights& weights,
                                                  const at::Tensor& pixels,
-                                                 const UnitReplacement* replacement = nullptr);
+                                                 const UnitReplacement* replacement = nullptr,
+                                                 ForwardTaps* taps = nullptr);
 
 }  // namespace snapvit
 

@@ -24,7 +24,7 @@ struct ElasticLoaderOptions {
   // ${XDG_CACHE_HOME:-~/.cache}/snapvit/<fingerprint>.
   std::string cache_dir;
   std::string calibration = "synthetic";  // or a folder of images
-  size_t calibration_images = 256;
+  size_t calibration_images = 512;
   uint64_t seed = 42;
   absl::Duration order_time = absl::Minutes(5);
   LadderOptions ladder;

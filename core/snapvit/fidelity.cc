@@ -65,6 +65,7 @@ class FidelityMeasurement {
     const at::Tensor centred_dense = dense - mean;
     const double images = static_cast<double>(dense.size(0));
     FidelityCurve curve;
+    curve.corrections = model_.ladder().corrections();
     for (size_t i = 0; i < rungs_.size(); ++i) {
       const at::Tensor cosine =
           at::cosine_similarity(at::cat(embeddings_[i]) - mean, centred_dense, /*dim=*/1);

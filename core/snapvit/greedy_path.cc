@@ -4,31 +4,31 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
-#include <limits>
-#include <span>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/budget_path.h"
+#include "core/elastic/correction_set.h"
 #include "core/elastic/cost_model.h"
 #include "core/elastic/keep_rule.h"
+#include "core/elastic/ladder.h"
 #include "core/elastic/permuted_weights.h"
 #include "core/elastic/view_forward.h"
-#include "core/image/preprocess.h"
 #include "core/model/torch_guard.h"
+#include "core/snapvit/preprocessed_images.h"
 
 namespace snapvit {
 namespace {
 
 constexpr size_t kFewestImages = 8;
+constexpr double kLastCompute = 0.95 * kSmallestPathCompute;
 
 // The channels or the heads of one block.
 struct Structure {
   size_t half = 0;            // as in view_forward.h
-  int least = 0;              // units that stay
-  int chunk = 1;              // units that go at once
+  std::vector<int> levels;    // keep counts to come, the next one last
   double flops = 0;           // of one unit
   double loss_per_flop = 0;   // of the next chunk, measured at some earlier state
   bool measured_now = false;  // in the present state
@@ -36,22 +36,24 @@ struct Structure {
 
 class GreedySearch {
  public:
-  GreedySearch(const PermutedWeights& weights, const Ordering& ordering,
-               const GreedyPathOptions& options, const ProgressFn& progress)
+  GreedySearch(const PermutedWeights& weights, const CorrectionSet& corrections,
+               const Ordering& ordering, const GreedyPathOptions& options,
+               const ProgressFn& progress)
       : weights_(weights),
+        corrections_(corrections),
         config_(weights.config),
         cost_(config_),
         options_(options),
         progress_(progress),
         keep_(KeepCounts::Dense(config_)) {
-    const int chunk = std::max(1, config_.mlp_hidden / options.chunks);
+    std::vector<int> heads = HeadLevels(config_, ordering);
+    std::vector<int> channels = ChannelLevels(config_, ordering);
+    std::reverse(heads.begin(), heads.end());
+    std::reverse(channels.begin(), channels.end());
+    steps_ = config_.depth * (heads.size() + channels.size());
     for (size_t block = 0; block < static_cast<size_t>(config_.depth); ++block) {
-      structures_.push_back({2 * block,
-                             static_cast<int>(config_.num_heads * ordering.min_head_keep), 1,
-                             cost_.flops_per_head()});
-      structures_.push_back({2 * block + 1,
-                             static_cast<int>(config_.mlp_hidden * ordering.min_mlp_keep), chunk,
-                             cost_.flops_per_channel()});
+      structures_.push_back({2 * block, heads, cost_.flops_per_head()});
+      structures_.push_back({2 * block + 1, channels, cost_.flops_per_channel()});
     }
   }
 
@@ -60,7 +62,7 @@ class GreedySearch {
     for (Structure& structure : structures_) {
       if (CanShrink(structure)) RETURN_IF_ERROR(Measure(structure));
     }
-    while (cost_.Compute(keep_) > kSmallestPathCompute) {
+    while (cost_.Compute(keep_) > kLastCompute) {
       Structure* const best = Best();
       if (best == nullptr) break;
       if (!best->measured_now && !TimeIsUp()) {
@@ -82,21 +84,18 @@ class GreedySearch {
     const size_t block = structure.half / 2;
     return structure.half % 2 == 0 ? keep.heads[block] : keep.channels[block];
   }
-  int Removable(const Structure& structure) {
-    return std::min(structure.chunk, Units(structure, keep_) - structure.least);
-  }
-  bool CanShrink(const Structure& structure) { return Removable(structure) > 0; }
+  static bool CanShrink(const Structure& structure) { return !structure.levels.empty(); }
 
   // The dense model on as many of the images as time allows, and the input of every half.
   void Prepare(const at::Tensor& pixels) {
-    view_ = MakeView(weights_, keep_);
+    view_ = MakeView(weights_, corrections_, keep_);
     const absl::Time start = options_.clock->Now();
     at::Tensor few = pixels.narrow(0, 0, std::min<int64_t>(pixels.size(0), kFewestImages));
     Restart(few);
     const absl::Duration time = options_.clock->Now() - start;
     // A structure's first loss takes half a forward, each of the steps about three thirds of one.
-    const double forwards = 0.5 * static_cast<double>(structures_.size()) +
-                            0.8 * config_.depth * (options_.chunks + config_.num_heads);
+    const double forwards =
+        0.5 * static_cast<double>(structures_.size()) + 0.8 * static_cast<double>(steps_);
     const absl::Duration left = options_.stop_at - options_.clock->Now();
     const double affordable = absl::FDivDuration(left, forwards * time) * kFewestImages;
     const auto images =
@@ -131,10 +130,11 @@ class GreedySearch {
 
   absl::Status Measure(Structure& structure) {
     KeepCounts keep = keep_;
-    const int units = Removable(structure);
-    Units(structure, keep) -= units;
-    RunFrom(structure.half, MakeView(weights_, keep), /*remember=*/false);
-    structure.loss_per_flop = (fidelity_ - Fidelity()) / (units * structure.flops);
+    int& units = Units(structure, keep);
+    const int removed = units - structure.levels.back();
+    units = structure.levels.back();
+    RunFrom(structure.half, MakeView(weights_, corrections_, keep), /*remember=*/false);
+    structure.loss_per_flop = (fidelity_ - Fidelity()) / (removed * structure.flops);
     structure.measured_now = true;
     return Report();
   }
@@ -150,18 +150,19 @@ class GreedySearch {
 
   void Remove(Structure& structure) {
     const size_t block = structure.half / 2;
-    Units(structure, keep_) -= Removable(structure);
+    Units(structure, keep_) = structure.levels.back();
+    structure.levels.pop_back();
     const size_t row = structure.half % 2 == 0 ? config_.depth + block : block;
     path_.push_back({static_cast<int32_t>(row), Units(structure, keep_)});
     for (Structure& other : structures_) other.measured_now = false;
     if (TimeIsUp()) return;  // nothing will be measured any more
-    view_ = MakeView(weights_, keep_);
+    view_ = MakeView(weights_, corrections_, keep_);
     RunFrom(structure.half, view_, /*remember=*/true);
     fidelity_ = Fidelity();
   }
 
   absl::Status Report() const {
-    const double done = (1 - cost_.Compute(keep_)) / (1 - kSmallestPathCompute);
+    const double done = (1 - cost_.Compute(keep_)) / (1 - kLastCompute);
     if (progress_ && !progress_({"budget path", std::clamp(done, 0.0, 1.0)})) {
       return absl::CancelledError("ordering was stopped while searching the budget path");
     }
@@ -169,12 +170,14 @@ class GreedySearch {
   }
 
   const PermutedWeights& weights_;
+  const CorrectionSet& corrections_;
   const VitConfig& config_;
   const CostModel cost_;
   const GreedyPathOptions& options_;
   const ProgressFn& progress_;
 
   std::vector<Structure> structures_;
+  size_t steps_ = 0;  // of the longest possible path
   KeepCounts keep_;
   View view_;  // of keep_
   int64_t batch_ = 0;
@@ -185,27 +188,48 @@ class GreedySearch {
   std::vector<PathStep> path_;
 };
 
-// Images that can be read, [images, 3, H, W]: those that cannot were reported with the gradients.
-at::Tensor LoadPixels(const Preprocessing& preprocessing, const CalibrationSource& source,
-                      size_t first, size_t count) {
-  at::Tensor pixels = at::empty(
-      {static_cast<int64_t>(count), 3, preprocessing.height, preprocessing.width}, at::kFloat);
-  const size_t size = 3 * static_cast<size_t>(preprocessing.height) * preprocessing.width;
-  int64_t rows = 0;
-  for (size_t i = first; i < std::min(source.size(), first + count); ++i) {
-    const absl::StatusOr<Image> image = source.Get(i);
-    const std::span<float> row(pixels.data_ptr<float>() + rows * size, size);
-    if (image.ok() && Preprocess(*image, preprocessing, row).ok()) ++rows;
-  }
-  return pixels.narrow(0, 0, rows);
-}
-
 size_t ImagesInMemory(const VitConfig& config, size_t bytes) {
   const size_t per_image = sizeof(float) * 2 * config.depth * config.tokens() * config.embed_dim;
   return std::max(kFewestImages, bytes / per_image);
 }
 
+// Views through all levels, so that corrections are made for each of them.
+std::vector<KeepCounts> ViewsAtAllLevels(const VitConfig& config, const Ordering& ordering) {
+  const std::vector<int> heads = HeadLevels(config, ordering);
+  const std::vector<int> channels = ChannelLevels(config, ordering);
+  std::vector<KeepCounts> views;
+  for (size_t i = 0; i < std::max(heads.size(), channels.size()); ++i) {
+    KeepCounts keep = KeepCounts::Dense(config);
+    if (i < heads.size()) keep.heads.assign(config.depth, heads[i]);
+    if (i < channels.size()) keep.channels.assign(config.depth, channels[i]);
+    views.push_back(std::move(keep));
+  }
+  return views;
+}
+
 }  // namespace
+
+std::vector<int> HeadLevels(const VitConfig& config, const Ordering& ordering) {
+  std::vector<int> levels;
+  const int least = static_cast<int>(config.num_heads * ordering.min_head_keep);
+  for (int keep = config.num_heads - 1; keep >= least; --keep) levels.push_back(keep);
+  return levels;
+}
+
+std::vector<int> ChannelLevels(const VitConfig& config, const Ordering& ordering) {
+  const int multiple = LadderOptions().channel_multiple;
+  const int hidden = config.mlp_hidden;
+  const int sixteenth = std::max(1, hidden / 16);
+  const int chunk = RoundUpChannels(sixteenth, std::min(multiple, std::max(1, hidden / 4)), hidden);
+  const int least = std::max(1, static_cast<int>(hidden * ordering.min_mlp_keep));
+  std::vector<int> levels;
+  for (int keep = hidden - chunk; keep >= least; keep -= chunk) {
+    // A block that is no whole number of multiples starts with a smaller or larger step.
+    const int rounded = RoundUpChannels(keep, multiple, hidden);
+    if (rounded < (levels.empty() ? hidden : levels.back())) levels.push_back(rounded);
+  }
+  return levels;
+}
 
 absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
                                                  const Ordering& ordering,
@@ -218,11 +242,16 @@ absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
     const c10::InferenceMode inference;
     const size_t images =
         std::min(options.images, ImagesInMemory(folder.config, options.activation_bytes));
-    const at::Tensor pixels = LoadPixels(folder.preprocessing, source, options.first_image, images);
+    const at::Tensor pixels =
+        PreprocessedImages(source, folder.preprocessing, options.first_image, images);
     if (pixels.size(0) < 2) {
       return absl::FailedPreconditionError("fewer than two images are left to search the path on");
     }
-    GreedySearch search(weights, ordering, options, progress);
+    ASSIGN_OR_RETURN(
+        const CorrectionSet corrections,
+        CorrectionSet::Create(weights, ranking, ordering.corrections, CorrectionMode::kFull,
+                              ViewsAtAllLevels(folder.config, ordering)));
+    GreedySearch search(weights, corrections, ordering, options, progress);
     RETURN_IF_ERROR(search.Run(pixels));
     return search.TakePath();
   });

@@ -19,16 +19,21 @@ namespace snapvit {
 struct GreedyPathOptions {
   size_t first_image = 0;  // of the source: those before it were used by the gradients
   size_t images = 64;      // fewer if time or memory ask for it
-  int chunks = 16;         // steps in which a block loses its channels; heads go one by one
   // When time is up, what is left of the path follows the losses that were measured last.
   absl::Time stop_at = absl::InfiniteFuture();
   const Clock* clock = Clock::Monotonic();
   size_t activation_bytes = size_t{512} << 20;  // bound of the cached inputs of all half blocks
 };
 
-// Steps from dense until compute is at most kSmallestPathCompute or every block is at the
-// ordering's minimum keeps. Which units of a block go is the ordering's business; this decides
-// which block loses some next. Loss is 1 − mean centred cosine to the dense embedding, f32. A loss
+// Keep counts that a path stops at, falling, without all units: heads go one by one, channels in
+// sixteenths of a block, rounded to what the ladder rounds to, down to the minimum keep.
+std::vector<int> HeadLevels(const VitConfig& config, const Ordering& ordering);
+std::vector<int> ChannelLevels(const VitConfig& config, const Ordering& ordering);
+
+// Steps from dense through these levels, until compute is so far below kSmallestPathCompute that
+// low-rank corrections cannot bring it above, or every block is at its last level. Which units of a
+// block go is the ordering's business; this decides which block loses some next. Views are run with
+// the ordering's corrections. Loss is 1 − mean centred cosine to the dense embedding, f32. A loss
 // once measured stays in use until its structure is the best one, then it is measured again (as in
 // lazy greedy maximisation). CANCELLED if `progress` asks to stop. REQUIRES: the calling thread may
 // use ATen.

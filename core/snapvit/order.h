@@ -1,5 +1,5 @@
 // ComputeOrdering: the whole calibration of a model, from unlabelled images to an Ordering with
-// measured fidelity.
+// corrections, budget path and measured fidelity. docs/design.md, "Ordering".
 #ifndef SNAPVIT_CORE_SNAPVIT_ORDER_H_
 #define SNAPVIT_CORE_SNAPVIT_ORDER_H_
 
@@ -18,12 +18,11 @@
 namespace snapvit {
 
 struct OrderOptions {
-  // Images for gradients; from behind them in the source, a quarter of that again finds the budget
-  // path and a third measures fidelity. With a smaller source all shrink in proportion, so that no
-  // two of them share an image.
-  size_t images = 256;
+  // Images for the statistics of units; from behind them in the source, a fifth of that again finds
+  // the budget path and a third measures fidelity. With a smaller source all shrink in proportion,
+  // so that no two of them share an image.
+  size_t images = 512;
   uint64_t seed = 42;
-  bool greedy_path = true;  // false: the published curve of ratio pairs
   // Wall time for everything; what is done by then is kept.
   absl::Duration time_limit = absl::InfiniteDuration();
   ExecutionDtype dtype = ExecutionDtype::kFloat32;  // that fidelity is measured in
@@ -32,12 +31,12 @@ struct OrderOptions {
 };
 
 // Images that a source needs for OrderOptions::images.
-size_t CalibrationImagesFor(size_t gradient_images);
+size_t CalibrationImagesFor(size_t statistics_images);
 
 // `fingerprint` goes into the ordering. Deterministic for a seed, source and machine unless time
-// runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of the weights, the gradients
-// of fc1 and qkv, and GradientScoresOptions::activation_bytes. REQUIRES: the calling thread may use
-// ATen.
+// runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of the weights, the statistics
+// and activations of UnitStatisticsOptions, and about five times 8·max(h, H·dh)² bytes. REQUIRES:
+// the calling thread may use ATen.
 absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::string& fingerprint,
                                          const CalibrationSource& source,
                                          const OrderOptions& options, const ProgressFn& progress);

@@ -1,0 +1,203 @@
+#include "core/snapvit/unit_statistics.h"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+#include "core/model/reference_forward.h"
+#include "core/model/torch_guard.h"
+#include "core/snapvit/preprocessed_images.h"
+#include "core/snapvit/random.h"
+
+namespace snapvit {
+namespace {
+
+constexpr size_t kMostBatchImages = 32;
+constexpr size_t kImagesForMean = 128;  // of the embedding
+// Share of the mean weight that every token gets on top of its own: what the embedding does not see
+// should still not drift, since other poolings read it.
+constexpr double kLeastTokenWeight = 0.02;
+
+size_t ActivationBytesPerImage(const VitConfig& config) {
+  const size_t tokens = config.tokens();
+  const size_t attention = 3 * static_cast<size_t>(config.num_heads) * tokens;
+  const size_t per_token =
+      16 * static_cast<size_t>(config.embed_dim) + 4 * config.mlp_hidden + attention;
+  return config.depth * tokens * per_token * sizeof(float);
+}
+
+// Sums over tokens, from which one half's statistics are made.
+struct HalfSums {
+  HalfSums(int64_t units, int64_t width)
+      : first(at::zeros({units})),
+        second(at::zeros({units, units})),
+        metric(at::zeros({width, width})) {}
+
+  // units [B, N, n], gradients [B, N, D].
+  void Add(const at::Tensor& units, const at::Tensor& gradients) {
+    const at::Tensor u = units.detach().flatten(0, 1);
+    const at::Tensor g = gradients.flatten(0, 1);
+    const at::Tensor sensitivity = g.square().sum(1, /*keepdim=*/true);
+    const at::Tensor weights = sensitivity + kLeastTokenWeight * sensitivity.mean();
+    const at::Tensor weighted = u * weights.sqrt();
+    second.addmm_(weighted.t(), weighted);
+    first.addmv_(u.t(), weights.squeeze(1));
+    metric.addmm_(g.t(), g);
+    weight += weights.sum().item<double>();
+  }
+
+  HalfStatistics Finish(size_t images) {
+    HalfStatistics half;
+    half.mean = first / weight;
+    half.covariance = second.div_(weight);
+    half.covariance.sub_(at::outer(half.mean, half.mean));
+    // An image's loss is the sum of its tokens': the mean weight of one token, times how many there
+    // are, goes into the metric, whose trace is one before.
+    const double trace = metric.trace().item<double>();
+    const double scale = trace > 0 ? weight / (static_cast<double>(images) * trace) : 0;
+    half.metric = metric.mul_(scale);
+    return half;
+  }
+
+  at::Tensor first;   // [n]
+  at::Tensor second;  // [n, n]
+  at::Tensor metric;  // [D, D]
+  double weight = 0;
+};
+
+class StatisticsComputation {
+ public:
+  StatisticsComputation(const VitWeights& weights, const Preprocessing& preprocessing,
+                        const CalibrationSource& source, const UnitStatisticsOptions& options)
+      : weights_(weights),
+        preprocessing_(preprocessing),
+        source_(source),
+        options_(options),
+        end_(std::min(source.size(), options.first_image + options.images)),
+        next_(options.first_image) {
+    const VitConfig& config = weights.config;
+    batch_images_ = std::clamp<size_t>(
+        options.activation_bytes / ActivationBytesPerImage(config), 1, kMostBatchImages);
+    for (int half = 0; half < 2 * config.depth; ++half) {
+      const int64_t units = half % 2 == 0 ? config.num_heads * config.head_dim : config.mlp_hidden;
+      sums_.emplace_back(units, config.embed_dim);
+    }
+  }
+
+  absl::Status Run(const ProgressFn& progress) {
+    RETURN_IF_ERROR(MeasureMean());
+    while (next_ < end_) {
+      RETURN_IF_ERROR(RunBatch());
+      const double done = static_cast<double>(next_ - options_.first_image) /
+                          static_cast<double>(end_ - options_.first_image);
+      if (progress && !progress({"statistics", done})) {
+        return absl::CancelledError("ordering was stopped while computing statistics");
+      }
+      if (options_.clock->Now() >= options_.stop_at) break;
+    }
+    const size_t tried = next_ - options_.first_image;
+    if (used_ == 0 || unreadable_.count > tried / 10) {
+      return absl::Status(
+          unreadable_.first.code(),
+          absl::StrCat(unreadable_.count, " of ", tried,
+                       " calibration images failed; the first: ", unreadable_.first.message()));
+    }
+    return absl::OkStatus();
+  }
+
+  UnitStatistics Finish() {
+    UnitStatistics statistics;
+    statistics.images = used_;
+    for (HalfSums& sums : sums_) statistics.halves.push_back(sums.Finish(used_));
+    return statistics;
+  }
+
+ private:
+  absl::StatusOr<at::Tensor> Embeddings(const at::Tensor& pixels, ForwardTaps* taps) const {
+    ASSIGN_OR_RETURN(const ReferenceOutput output,
+                     ReferenceForward(weights_, pixels, /*replacement=*/nullptr, taps));
+    return output.pooled;
+  }
+
+  absl::Status MeasureMean() {
+    const size_t end = std::min(end_, options_.first_image + kImagesForMean);
+    at::Tensor sum = at::zeros({weights_.config.embed_dim});
+    int64_t images = 0;
+    for (size_t first = options_.first_image; first < end; first += batch_images_) {
+      const at::Tensor pixels = PreprocessedImages(source_, preprocessing_, first,
+                                                   std::min(batch_images_, end - first));
+      if (pixels.size(0) == 0) continue;
+      ASSIGN_OR_RETURN(const at::Tensor embeddings, Embeddings(pixels, /*taps=*/nullptr));
+      sum.add_(embeddings.sum(0));
+      images += pixels.size(0);
+    }
+    mean_ = sum / static_cast<double>(std::max<int64_t>(images, 1));
+    return absl::OkStatus();
+  }
+
+  // A random direction for each embedding, orthogonal to it (a change along it leaves the cosine as
+  // it is) and divided by its length, [images, D].
+  at::Tensor Directions(const at::Tensor& embeddings) {
+    const at::Tensor centred = embeddings.detach() - mean_;
+    const at::Tensor length = centred.norm(2, {-1}, /*keepdim=*/true);
+    const at::Tensor unit = centred / length;
+    at::Tensor normal = at::empty_like(centred);
+    Random random(options_.seed, next_);
+    float* out = normal.data_ptr<float>();
+    for (int64_t i = 0; i < normal.numel(); ++i) out[i] = static_cast<float>(random.Normal());
+    return (normal - (normal * unit).sum(1, /*keepdim=*/true) * unit) / length;
+  }
+
+  absl::Status RunBatch() {
+    const size_t count = std::min(batch_images_, end_ - next_);
+    at::Tensor pixels = PreprocessedImages(source_, preprocessing_, next_, count, &unreadable_);
+    next_ += count;
+    if (pixels.size(0) == 0) return absl::OkStatus();
+    pixels.set_requires_grad(true);  // else there would be no graph: the weights need no gradients
+    ForwardTaps taps;
+    ASSIGN_OR_RETURN(const at::Tensor embeddings, Embeddings(pixels, &taps));
+    const at::Tensor projected = (embeddings * Directions(embeddings)).sum();
+    const std::vector<at::Tensor> gradients = torch::autograd::grad({projected}, taps.outputs);
+    for (size_t half = 0; half < sums_.size(); ++half) {
+      sums_[half].Add(taps.units[half], gradients[half]);
+    }
+    used_ += pixels.size(0);
+    return absl::OkStatus();
+  }
+
+  const VitWeights& weights_;
+  const Preprocessing& preprocessing_;
+  const CalibrationSource& source_;
+  const UnitStatisticsOptions& options_;
+  const size_t end_;
+  size_t batch_images_ = 1;
+  at::Tensor mean_;  // of the embedding, [D]
+  std::vector<HalfSums> sums_;
+  size_t next_;
+  size_t used_ = 0;
+  UnreadableImages unreadable_;
+};
+
+}  // namespace
+
+absl::StatusOr<UnitStatistics> ComputeUnitStatistics(const VitWeights& weights,
+                                                     const Preprocessing& preprocessing,
+                                                     const CalibrationSource& source,
+                                                     const UnitStatisticsOptions& options,
+                                                     const ProgressFn& progress) {
+  if (options.first_image >= source.size() || options.images == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("statistics need at least one image; ",
+                                                   source.Describe(), " has ", source.size()));
+  }
+  return Guard([&]() -> absl::StatusOr<UnitStatistics> {
+    StatisticsComputation computation(weights, preprocessing, source, options);
+    RETURN_IF_ERROR(computation.Run(progress));
+    return computation.Finish();
+  });
+}
+
+}  // namespace snapvit
