@@ -29,7 +29,9 @@ const std::vector<Measure>& Qualities() {
       {"knn", "k-NN", "k-NN accuracy", 4, [](const Row& row) { return row.quality.knn; }},
       {"fidelity", "fidelity", "fidelity", 4, [](const Row& row) { return row.quality.fidelity; }},
       {"agreement", "agreement", "agreement with dense", 4,
-       [](const Row& row) { return row.quality.agreement; }}};
+       [](const Row& row) { return row.quality.agreement; }},
+      {"overlap", "overlap@10", "neighbour overlap@10", 4,
+       [](const Row& row) { return row.quality.overlap; }}};
   return *measures;
 }
 

@@ -24,6 +24,7 @@ struct Rung {
   std::optional<double> fidelity;  // estimated; absent if the ordering has no curve
   std::optional<double> fidelity_error;  // standard error of `fidelity`
   std::optional<double> agreement;       // top-1 agreement with dense; absent without a classifier
+  std::optional<double> overlap;         // neighbour overlap@10 with dense; absent if not measured
 };
 
 struct LadderOptions {
@@ -60,9 +61,9 @@ class Ladder {
   std::vector<Rung> rungs_;
 };
 
-// Sets fidelity, error and agreement of each rung by linear interpolation of the curve over
-// compute. Below the curve's smallest compute the values stay those of its first point; dense has
-// fidelity 1.
+// Sets fidelity, error, agreement and overlap of each rung by linear interpolation of the curve
+// over compute. Below the curve's smallest compute the values stay those of its first point; dense
+// has fidelity 1.
 void ApplyFidelityCurve(const FidelityCurve& curve, std::vector<Rung>& rungs);
 
 }  // namespace snapvit

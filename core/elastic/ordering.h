@@ -35,6 +35,9 @@ struct FidelityCurve {
   std::vector<float> standard_error;  // of the mean
   std::vector<float> agreement;  // top-1 agreement with the dense model; empty without a classifier
 
+  // Mean overlap of the ten nearest neighbours with those of the dense model; empty: not measured.
+  std::vector<float> overlap;
+
   bool empty() const { return compute.empty(); }
 };
 

@@ -18,6 +18,7 @@
 #include "core/image/preprocess.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/image_file.h"
+#include "core/snapvit/neighbour_overlap.h"
 
 namespace snapvit {
 namespace {
@@ -200,7 +201,8 @@ struct Outputs {
 };
 
 // Row of the i-th computed network; the last one is dense.
-EvaluationRow MakeRow(const Outputs& outputs, size_t i, int neighbours) {
+EvaluationRow MakeRow(const Outputs& outputs, const NeighbourOverlap& overlap, size_t i,
+                      int neighbours) {
   const at::Tensor& embeddings = outputs.test.embeddings[i];
   const at::Tensor& dense = outputs.test.embeddings.back();
   const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
@@ -209,6 +211,7 @@ EvaluationRow MakeRow(const Outputs& outputs, size_t i, int neighbours) {
                      .to(at::kDouble)
                      .mean()
                      .item<double>();
+  row.overlap = overlap.Of(embeddings);
   const at::Tensor& classes = outputs.test.classes[i];
   if (classes.defined()) {
     row.agreement = MeanOf(classes == outputs.test.classes.back());
@@ -276,9 +279,10 @@ absl::StatusOr<Evaluation> Evaluate(std::span<const EvaluationSubject> subjects,
     }
     Evaluation evaluation;
     evaluation.images = images.files.size();
+    const NeighbourOverlap overlap(outputs.test.embeddings.back());
     std::vector<EvaluationRow> computed;
     for (size_t i = 0; i < rungs.size(); ++i) {
-      computed.push_back(MakeRow(outputs, i, options.neighbours));
+      computed.push_back(MakeRow(outputs, overlap, i, options.neighbours));
     }
     for (size_t subject = 0; subject < subjects.size(); ++subject) {
       for (const int rung : subjects[subject].rungs) {

@@ -1,5 +1,5 @@
-// Evaluation: what each budget is worth on labelled images: top-1, k-NN, fidelity, agreement with
-// the dense model.
+// Evaluation: what each budget is worth on labelled images: top-1, k-NN, fidelity, agreement and
+// shared neighbours with the dense model.
 #ifndef SNAPVIT_CORE_SNAPVIT_EVALUATION_H_
 #define SNAPVIT_CORE_SNAPVIT_EVALUATION_H_
 
@@ -47,6 +47,8 @@ struct EvaluationRow {
   double fidelity = 0;
   // Share whose best class is the dense model's; needs a classifier.
   std::optional<double> agreement;
+  // Neighbour overlap@10 with the dense model among these images (NeighbourOverlap).
+  std::optional<double> overlap;
 };
 
 struct Evaluation {

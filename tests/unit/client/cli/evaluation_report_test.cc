@@ -30,15 +30,17 @@ EvaluationReport SomeReport() {
 TEST(EvaluationReport, JsonNamesAreAContractAndWhatWasNotMeasuredIsNull) {
   const Json json = SomeReport().ToJson();
   EXPECT_EQ(json["images"], 10);
-  EXPECT_EQ(json["rows"].dump(),
-            R"([{"budget":"0.5","served_compute":0.49,"gflops":0.2,"rung":3,"top1":0.7,)"
-            R"("knn":null,"fidelity":0.9,"agreement":0.8,"latency_ms":null,"ordering":"ours"}])");
+  EXPECT_EQ(
+      json["rows"].dump(),
+      R"([{"budget":"0.5","served_compute":0.49,"gflops":0.2,"rung":3,"top1":0.7,)"
+      R"("knn":null,"fidelity":0.9,"agreement":0.8,"overlap":null,"latency_ms":null,"ordering":"ours"}])");
 }
 
 TEST(EvaluationReport, CsvLeavesEmptyWhatWasNotMeasured) {
-  EXPECT_EQ(SomeReport().ToCsv(),
-            "budget,served_compute,gflops,rung,top1,knn,fidelity,agreement,latency_ms,ordering\n"
-            "0.5,0.49,0.2,3,0.7,,0.9,0.8,,ours\n");
+  EXPECT_EQ(
+      SomeReport().ToCsv(),
+      "budget,served_compute,gflops,rung,top1,knn,fidelity,agreement,overlap,latency_ms,ordering\n"
+      "0.5,0.49,0.2,3,0.7,,0.9,0.8,,,ours\n");
 }
 
 TEST(EvaluationReport, TableAndPlotShowLatencyOnlyIfMeasured) {
