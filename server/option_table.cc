@@ -157,7 +157,9 @@ constexpr OptionRow kTable[] = {
      [](const Options& o) { return ChoiceName(kOrderAtStart, o.order_at_start); }},
     {kLadder, "order-time", "DURATION", "Longest time to compute an ordering (then the best so far is kept), or unlimited.",
      SetOrderTime, GetOrderTime},
-    {kLadder, "calibration", "DIR|synthetic", "Images to compute the ordering on: a folder, or generated ones.",
+    {kLadder, "calibration", "DIR|FILE|NAME",
+     "Images to compute the ordering on: a folder, a text file with one path a line, or drawn by program: synthetic, "
+     "synthetic:leaves, synthetic:noise, synthetic:shapes.",
      [](std::string_view t, Options& o) { return ParseText(t, o.calibration); },
      [](const Options& o) { return o.calibration; }},
     {kLadder, "cache-dir", "DIR", "Where computed orderings are kept; $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit if not set.",

@@ -34,7 +34,7 @@ struct ServerOptions {
   std::string ordering;  // file; empty: look in cache_dir, then beside the model
   OrderAtStart order_at_start = OrderAtStart::kWait;
   absl::Duration order_time = absl::Minutes(5);
-  std::string calibration = "synthetic";  // or a folder of images
+  std::string calibration = "synthetic";  // or synthetic:KIND, a folder, a list file
   std::string cache_dir;                  // empty: $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit
   std::string corrections = "none";
   int rungs = 31;

@@ -1,7 +1,10 @@
 // snapvit evaluate: what each budget is worth on labelled images, as a table, CSV, JSON and a plot.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <set>
+#include <span>
 
 #include "client/cli/budget_list.h"
 #include "client/cli/delayed_progress.h"
@@ -19,6 +22,7 @@ namespace {
 
 struct EvaluateFlags {
   ModelFlags model;
+  std::vector<std::string> orderings;  // files; empty: the one that look-up finds
   std::string images;
   std::string train;  // empty: no k-NN
   std::string budgets = "1,0.9,0.8,0.7,0.6,0.5,0.4,0.3";
@@ -45,26 +49,61 @@ absl::StatusOr<ImageSets> ListImageSets(const EvaluateFlags& flags) {
   return sets;
 }
 
-EvaluationOptions ToOptions(const EvaluateFlags& flags,
-                            const std::vector<client::Receipt>& receipts) {
+EvaluationOptions ToOptions(const EvaluateFlags& flags) {
   EvaluationOptions options;
   options.neighbours = flags.neighbours;
   options.apply_exif_orientation = !flags.no_exif;
-  for (const client::Receipt& receipt : receipts) {
-    options.rungs.push_back(static_cast<int>(receipt.rung));
-  }
   return options;
 }
 
-// Median time of single images for each row.
-absl::Status MeasureLatency(const std::shared_ptr<const ElasticModel>& model,
-                            ComputeThread& compute, std::vector<EvaluationReport::Row>& rows) {
+// The model under one ordering, with what it serves for each budget.
+struct Candidate {
+  std::string name;
+  EvaluationSubject subject;
+  std::vector<client::Receipt> receipts;
+};
+
+// Short names of the files: without folders and suffix where that tells them apart.
+std::vector<std::string> OrderingNames(const std::vector<std::string>& files) {
+  std::vector<std::string> names;
+  for (const std::string& file : files) names.push_back(std::filesystem::path(file).stem());
+  const std::set<std::string> different(names.begin(), names.end());
+  return different.size() == files.size() ? names : files;
+}
+
+absl::StatusOr<std::vector<Candidate>> OpenCandidates(const EvaluateFlags& flags,
+                                                      const std::vector<NamedBudget>& budgets,
+                                                      ComputeThread& compute) {
+  const OrderingNeed need = AllDense(budgets) ? OrderingNeed::kNone : OrderingNeed::kRequired;
+  const bool found_by_look_up = flags.orderings.empty();
+  const std::vector<std::string> files =
+      found_by_look_up ? std::vector<std::string>{""} : flags.orderings;
+  const std::vector<std::string> names = OrderingNames(files);
+  std::vector<Candidate> candidates;
+  for (size_t i = 0; i < files.size(); ++i) {
+    ElasticLoaderOptions options = ToLoaderOptions(flags.model);
+    options.ordering_file = files[i];
+    Candidate& candidate = candidates.emplace_back();
+    ASSIGN_OR_RETURN(candidate.subject.model, OpenModel(options, need, compute));
+    candidate.name = found_by_look_up ? candidate.subject.model->ordering_id() : names[i];
+    RungChooser chooser(candidate.subject.model, compute);
+    for (const NamedBudget& named : budgets) {
+      ASSIGN_OR_RETURN(candidate.receipts.emplace_back(), chooser.Choose(named.budget));
+      candidate.subject.rungs.push_back(static_cast<int>(candidate.receipts.back().rung));
+    }
+  }
+  return candidates;
+}
+
+// Median time of single images for each row of a candidate.
+absl::Status MeasureLatency(const EvaluationSubject& subject, ComputeThread& compute,
+                            std::span<EvaluationReport::Row> rows) {
   ProfileOptions options;
   options.batches = {1};
   options.repetitions = 20;
-  for (const EvaluationReport::Row& row : rows) options.rungs.push_back(row.quality.rung);
+  options.rungs = subject.rungs;
   ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, compute.Run([&] {
-    return ProfileEngine(compute.engine(), model, options, DelayedProgress("latencies"));
+    return ProfileEngine(compute.engine(), subject.model, options, DelayedProgress("latencies"));
   }));
   for (size_t i = 0; i < rows.size(); ++i) {
     rows[i].latency_ms = absl::ToDoubleMilliseconds(cells[i].p50);
@@ -77,29 +116,32 @@ absl::StatusOr<EvaluationReport> MakeReport(const EvaluateFlags& flags) {
   ASSIGN_OR_RETURN(const ImageSets sets, ListImageSets(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute,
                    ComputeThread::Create(flags.model.threads));
-  const OrderingNeed need = AllDense(budgets) ? OrderingNeed::kNone : OrderingNeed::kRequired;
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
-                   OpenModel(ToLoaderOptions(flags.model), need, *compute));
-  RungChooser chooser(model, *compute);
-  std::vector<client::Receipt> receipts;
-  for (const NamedBudget& named : budgets) {
-    ASSIGN_OR_RETURN(receipts.emplace_back(), chooser.Choose(named.budget));
-  }
+  ASSIGN_OR_RETURN(const std::vector<Candidate> candidates,
+                   OpenCandidates(flags, budgets, *compute));
+  std::vector<EvaluationSubject> subjects;
+  for (const Candidate& candidate : candidates) subjects.push_back(candidate.subject);
   ASSIGN_OR_RETURN(const Evaluation evaluation, compute->Run([&] {
-    return Evaluate(*model, sets.test, sets.train ? &*sets.train : nullptr,
-                    ToOptions(flags, receipts), DelayedProgress("evaluation"));
+    return Evaluate(subjects, sets.test, sets.train ? &*sets.train : nullptr, ToOptions(flags),
+                    DelayedProgress("evaluation"));
   }));
-  EvaluationReport report{model->name(),
-                          model->ordering_id(),
-                          flags.model.dtype,
-                          evaluation.images,
-                          sets.train ? sets.train->files.size() : 0,
-                          {}};
-  for (size_t i = 0; i < budgets.size(); ++i) {
-    report.rows.push_back({budgets[i].text, receipts[i].served_compute, receipts[i].gflops,
-                           evaluation.rows[i], std::nullopt});
+  EvaluationReport report;
+  report.model = subjects.front().model->name();
+  report.dtype = flags.model.dtype;
+  report.images = evaluation.images;
+  report.train_images = sets.train ? sets.train->files.size() : 0;
+  for (const Candidate& candidate : candidates) {
+    report.orderings.push_back({candidate.name, candidate.subject.model->ordering_id()});
+    for (size_t i = 0; i < budgets.size(); ++i) {
+      const client::Receipt& receipt = candidate.receipts[i];
+      const EvaluationRow& quality = evaluation.rows[report.rows.size()];
+      report.rows.push_back({candidate.name, budgets[i].text, receipt.served_compute,
+                             receipt.gflops, quality, std::nullopt});
+    }
   }
-  if (flags.latency) RETURN_IF_ERROR(MeasureLatency(model, *compute, report.rows));
+  for (size_t i = 0; flags.latency && i < subjects.size(); ++i) {
+    RETURN_IF_ERROR(MeasureLatency(
+        subjects[i], *compute, std::span(report.rows).subspan(i * budgets.size(), budgets.size())));
+  }
   return report;
 }
 
@@ -134,6 +176,13 @@ void AddEvaluateVerb(CLI::App& app, RunVerb& chosen) {
       app.add_subcommand("evaluate", "Accuracy and fidelity of budgets on labelled images");
   AddModelFlags(*verb, flags->model);
   verb->get_option("--model")->required();
+  verb->remove_option(verb->get_option("--ordering"));  // several can be given here
+  verb->add_option("--ordering", flags->orderings,
+                   "Ordering files to compare, separated by commas or with the flag repeated; "
+                   "default: look into the cache folder, then the model folder")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("FILE,…");
   verb->add_option("--images", flags->images, "Folder with one sub-folder of images a class")
       ->required()
       ->type_name("DIR");

@@ -1,6 +1,8 @@
 #include "client/cli/evaluation_report.h"
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,7 +29,9 @@ const std::vector<Measure>& Qualities() {
       {"knn", "k-NN", "k-NN accuracy", 4, [](const Row& row) { return row.quality.knn; }},
       {"fidelity", "fidelity", "fidelity", 4, [](const Row& row) { return row.quality.fidelity; }},
       {"agreement", "agreement", "agreement with dense", 4,
-       [](const Row& row) { return row.quality.agreement; }}};
+       [](const Row& row) { return row.quality.agreement; }},
+      {"overlap", "overlap@10", "neighbour overlap@10", 4,
+       [](const Row& row) { return row.quality.overlap; }}};
   return *measures;
 }
 
@@ -54,16 +58,58 @@ PlotSeries Series(const std::vector<Row>& rows, const Measure& measure) {
   return series;
 }
 
+constexpr char kComputeTitle[] = "compute (share of the dense FLOPs)";
+
+// All qualities of one ordering.
+PlotPanel QualityPanel(const std::vector<Row>& rows) {
+  PlotPanel panel{"quality", kComputeTitle, {}};
+  for (const Measure& measure : Qualities()) {
+    PlotSeries series = Series(rows, measure);
+    if (!series.points.empty()) panel.series.push_back(std::move(series));
+  }
+  return panel;
+}
+
+// One measure of all orderings.
+PlotPanel ComparisonPanel(const EvaluationReport& report, const Measure& measure,
+                          const std::string& title) {
+  PlotPanel panel{title, kComputeTitle, {}};
+  for (const EvaluationReport::Compared& ordering : report.orderings) {
+    std::vector<Row> rows;
+    std::copy_if(report.rows.begin(), report.rows.end(), std::back_inserter(rows),
+                 [&](const Row& row) { return row.ordering == ordering.name; });
+    PlotSeries series = Series(rows, measure);
+    series.name = ordering.name;
+    if (!series.points.empty()) panel.series.push_back(std::move(series));
+  }
+  return panel;
+}
+
+std::vector<PlotPanel> QualityPanels(const EvaluationReport& report) {
+  if (report.orderings.size() == 1) return {QualityPanel(report.rows)};
+  std::vector<PlotPanel> panels;
+  for (const Measure& measure : Qualities()) {
+    PlotPanel panel = ComparisonPanel(report, measure, measure.legend);
+    if (!panel.series.empty()) panels.push_back(std::move(panel));
+  }
+  return panels;
+}
+
 }  // namespace
 
 std::string EvaluationReport::ToText() const {
-  std::vector<TextTable::Column> columns = {{"budget"}, {"compute"}, {"GFLOP"}};
+  const bool several = orderings.size() > 1;
+  std::vector<TextTable::Column> columns;
+  if (several) columns.push_back({"ordering", TextTable::Align::kLeft});
+  columns.insert(columns.end(), {{"budget"}, {"compute"}, {"GFLOP"}});
   for (const Measure& measure : Qualities()) columns.push_back({measure.title});
   if (AnyLatency(rows)) columns.push_back({Latency().title});
   TextTable table(std::move(columns));
   for (const Row& row : rows) {
-    std::vector<std::string> cells = {row.budget, FormatNumber(row.served_compute, 3),
-                                      FormatNumber(row.gflops, 3)};
+    std::vector<std::string> cells;
+    if (several) cells.push_back(row.ordering);
+    cells.insert(cells.end(),
+                 {row.budget, FormatNumber(row.served_compute, 3), FormatNumber(row.gflops, 3)});
     for (const Measure& measure : Qualities()) {
       cells.push_back(FormatNumber(measure.value(row), measure.digits));
     }
@@ -76,13 +122,13 @@ std::string EvaluationReport::ToText() const {
 std::string EvaluationReport::ToCsv() const {
   std::vector<TextTable::Column> columns = {{"budget"}, {"served_compute"}, {"gflops"}, {"rung"}};
   for (const Measure& measure : Qualities()) columns.push_back({measure.key});
-  columns.push_back({Latency().key});
+  columns.insert(columns.end(), {{Latency().key}, {"ordering"}});
   TextTable table(std::move(columns));
   for (const Row& row : rows) {
     std::vector<std::string> cells = {row.budget, ExactNumber(row.served_compute),
                                       ExactNumber(row.gflops), absl::StrCat(row.quality.rung)};
     for (const Measure& measure : Qualities()) cells.push_back(ExactNumber(measure.value(row)));
-    cells.push_back(ExactNumber(row.latency_ms));
+    cells.insert(cells.end(), {ExactNumber(row.latency_ms), row.ordering});
     table.AddRow(std::move(cells));
   }
   return table.ToCsv();
@@ -99,27 +145,31 @@ Json EvaluationReport::ToJson() const {
       json[measure.key] = OrNull(measure.value(row));
     }
     json[Latency().key] = OrNull(row.latency_ms);
+    json["ordering"] = row.ordering;
     json_rows.push_back(std::move(json));
   }
-  return {{"model", model},   {"ordering_id", ordering_id},   {"dtype", dtype},
-          {"images", images}, {"train_images", train_images}, {"rows", std::move(json_rows)}};
+  Json compared = Json::array();
+  for (const Compared& ordering : orderings) {
+    compared.push_back({{"name", ordering.name}, {"ordering_id", ordering.ordering_id}});
+  }
+  return {{"model", model},
+          {"ordering_id", orderings.front().ordering_id},
+          {"orderings", std::move(compared)},
+          {"dtype", dtype},
+          {"images", images},
+          {"train_images", train_images},
+          {"rows", std::move(json_rows)}};
 }
 
 std::string EvaluationReport::ToSvg() const {
   SvgPlot plot;
-  plot.title = absl::StrCat(model, ": one set of weights, every budget");
+  plot.title = absl::StrCat(
+      model, orderings.size() > 1 ? ": orderings compared" : ": one set of weights, every budget");
   plot.subtitle = absl::StrCat(images, " images, ", dtype);
-  PlotPanel quality{"quality", "compute (share of the dense FLOPs)", {}, /*y_from_zero=*/false};
-  for (const Measure& measure : Qualities()) {
-    PlotSeries series = Series(rows, measure);
-    if (!series.points.empty()) quality.series.push_back(std::move(series));
-  }
-  plot.panels.push_back(std::move(quality));
+  plot.panels = QualityPanels(*this);
   if (AnyLatency(rows)) {
-    plot.panels.push_back({"ms per image",
-                           "compute (share of the dense FLOPs)",
-                           {Series(rows, Latency())},
-                           /*y_from_zero=*/true});
+    plot.panels.push_back(ComparisonPanel(*this, Latency(), "ms per image"));
+    plot.panels.back().y_from_zero = true;
   }
   return plot.ToText();
 }

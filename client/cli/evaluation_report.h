@@ -13,26 +13,33 @@ namespace snapvit::cli {
 
 struct EvaluationReport {
   struct Row {
-    std::string budget;  // as it was given
+    std::string ordering;  // its name, of those below
+    std::string budget;    // as it was given
     double served_compute = 1;
     double gflops = 0;  // per image
     EvaluationRow quality;
     std::optional<double> latency_ms;  // median of single images
   };
 
+  struct Compared {
+    std::string name;
+    std::string ordering_id;
+  };
+
   std::string model;
-  std::string ordering_id;
+  std::vector<Compared> orderings;  // at least one
   std::string dtype;
   size_t images = 0;
   size_t train_images = 0;
-  std::vector<Row> rows;
+  std::vector<Row> rows;  // ordering by ordering
 
   std::string ToText() const;
-  // One line a row, titles as in JSON, empty cells for what was not measured.
+  // One line a row, titles as in JSON, the ordering last; empty cells for what was not measured.
   std::string ToCsv() const;
-  // {"model", …, "images", "rows"}; what was not measured is null.
+  // {"model", …, "images", "orderings", "rows"}; what was not measured is null.
   Json ToJson() const;
-  // Quality against compute and, if measured, latency against compute.
+  // Quality against compute and, if measured, latency against compute: of one ordering all
+  // qualities in one panel, of several a panel a quality, with a curve an ordering.
   std::string ToSvg() const;
 };
 

@@ -35,12 +35,14 @@ std::string LadderText(const std::vector<RungDescription>& ladder) {
                    {"heads removed"},
                    {"sparsity"},
                    {"fidelity"},
-                   {"agreement"}});
+                   {"agreement"},
+                   {"overlap@10"}});
   for (auto rung = ladder.rbegin(); rung != ladder.rend(); ++rung) {
     table.AddRow({absl::StrFormat("%d", rung->rung), FormatNumber(rung->compute, 4),
                   FormatNumber(rung->gflops, 3), FormatNumber(rung->mlp_ratio, 3),
                   FormatNumber(rung->head_ratio, 3), FormatNumber(rung->sparsity, 3),
-                  FormatNumber(rung->fidelity, 4), FormatNumber(rung->agreement, 4)});
+                  FormatNumber(rung->fidelity, 4), FormatNumber(rung->agreement, 4),
+                  FormatNumber(rung->overlap, 4)});
   }
   return table.ToText();
 }
@@ -66,12 +68,13 @@ void Print(const std::string& path, const Ordering& ordering, bool json) {
   std::printf("recipe %s, seed %llu, from %s, for model %s\n\n", ordering.recipe.c_str(),
               static_cast<unsigned long long>(ordering.seed), ordering.calibration_source.c_str(),
               ordering.model_fingerprint.c_str());
-  TextTable table({{"compute"}, {"fidelity"}, {"±"}, {"agreement"}});
+  TextTable table({{"compute"}, {"fidelity"}, {"±"}, {"agreement"}, {"overlap@10"}});
   const FidelityCurve& curve = ordering.fidelity;
   for (size_t i = curve.compute.size(); i-- > 0;) {
     table.AddRow({FormatNumber(curve.compute[i], 4), FormatNumber(curve.fidelity[i], 4),
                   FormatNumber(curve.standard_error[i], 4),
-                  curve.agreement.empty() ? "-" : FormatNumber(curve.agreement[i], 4)});
+                  curve.agreement.empty() ? "-" : FormatNumber(curve.agreement[i], 4),
+                  curve.overlap.empty() ? "-" : FormatNumber(curve.overlap[i], 4)});
   }
   std::fputs(table.ToText().c_str(), stdout);
 }

@@ -57,7 +57,8 @@ Json RungJson(const RungDescription& rung) {
           {"sparsity", rung.sparsity},
           {"fidelity", OrNull(rung.fidelity)},
           {"fidelity_error", OrNull(rung.fidelity_error)},
-          {"agreement", OrNull(rung.agreement)}};
+          {"agreement", OrNull(rung.agreement)},
+          {"overlap", OrNull(rung.overlap)}};
 }
 
 }  // namespace
@@ -166,11 +167,12 @@ Json InspectJson(const std::string& name, const Ordering& ordering) {
   const FidelityCurve& curve = ordering.fidelity;
   Json points = Json::array();
   for (size_t i = 0; i < curve.compute.size(); ++i) {
-    points.push_back({{"compute", Shorten(curve.compute[i])},
-                      {"fidelity", Shorten(curve.fidelity[i])},
-                      {"fidelity_error", Shorten(curve.standard_error[i])},
-                      {"agreement", curve.agreement.empty() ? Json(nullptr)
-                                                            : Json(Shorten(curve.agreement[i]))}});
+    points.push_back(
+        {{"compute", Shorten(curve.compute[i])},
+         {"fidelity", Shorten(curve.fidelity[i])},
+         {"fidelity_error", Shorten(curve.standard_error[i])},
+         {"agreement", curve.agreement.empty() ? Json(nullptr) : Json(Shorten(curve.agreement[i]))},
+         {"overlap", curve.overlap.empty() ? Json(nullptr) : Json(Shorten(curve.overlap[i]))}});
   }
   return {{"name", name},
           {"blocks", ordering.blocks},

@@ -29,7 +29,7 @@ RungDescription Describe(const v1::Rung& rung) {
 
 RungDescription Describe(const Rung& rung) {
   return {rung.index,    rung.compute,  rung.gflops,         rung.mlp_ratio, rung.head_ratio,
-          rung.sparsity, rung.fidelity, rung.fidelity_error, rung.agreement};
+          rung.sparsity, rung.fidelity, rung.fidelity_error, rung.agreement, rung.overlap};
 }
 
 }  // namespace

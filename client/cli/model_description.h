@@ -23,6 +23,7 @@ struct RungDescription {
   std::optional<double> fidelity;  // nothing: not measured
   std::optional<double> fidelity_error;
   std::optional<double> agreement;
+  std::optional<double> overlap;  // of neighbours; a server does not say it
 };
 
 struct ModelDescription {

@@ -15,7 +15,7 @@ namespace {
 
 struct OrderFlags {
   std::string model;
-  std::string images;  // empty: synthetic
+  std::string images = "synthetic";  // what OpenCalibration reads
   size_t count = OrderOptions().images;
   uint64_t seed = OrderOptions().seed;
   double time_limit_seconds = 0;  // 0: none
@@ -23,19 +23,12 @@ struct OrderFlags {
   std::string output;
 };
 
-absl::StatusOr<std::unique_ptr<CalibrationSource>> OpenSource(const OrderFlags& flags,
-                                                              const Preprocessing& preprocessing) {
-  if (!flags.images.empty()) return FolderCalibration(flags.images, flags.seed);
-  // Twice the input size, as ElasticLoader does: crops and the resize then see detail.
-  return SyntheticCalibration(CalibrationImagesFor(flags.count), 2 * preprocessing.height,
-                              2 * preprocessing.width, flags.seed);
-}
-
 absl::StatusOr<Ordering> Compute(const OrderFlags& flags) {
   ASSIGN_OR_RETURN(const ModelFolder folder, LoadModelFolder(flags.model));
   ASSIGN_OR_RETURN(const std::string fingerprint, ModelFingerprint(flags.model, /*cache_dir=*/""));
   ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source,
-                   OpenSource(flags, folder.preprocessing));
+                   OpenCalibration(flags.images, CalibrationImagesFor(flags.count),
+                                   folder.preprocessing, flags.seed));
   OrderOptions options;
   options.images = flags.count;
   options.seed = flags.seed;
@@ -62,8 +55,10 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
       "order", "Compute in which order heads and channels matter, without labels or training");
   verb->add_option("--model", flags->model, "Model folder")->required()->type_name("DIR");
   verb->add_option("--images", flags->images,
-                   "Folder of unlabelled images; default: images drawn by program")
-      ->type_name("DIR");
+                   "Unlabelled images: a folder, a text file with one path a line, or drawn by "
+                   "program: synthetic, synthetic:leaves, synthetic:noise, synthetic:shapes")
+      ->type_name("DIR|FILE|NAME")
+      ->capture_default_str();
   verb->add_option("--count", flags->count, "Images for the gradients")
       ->check(CLI::Range(size_t{1}, size_t{1'000'000}))
       ->capture_default_str();

@@ -15,12 +15,13 @@ namespace {
 constexpr double kHead = 58;
 constexpr double kMarginLeft = 62;
 constexpr double kMarginRight = 30;
-constexpr double kMarginTop = 30;  // the legend is in it
+constexpr double kMarginTop = 12;
+constexpr double kLegendLine = 18;  // above the axes
 constexpr double kMarginBottom = 50;
 constexpr double kAxesWidth = 440;
 constexpr double kAxesHeight = 260;
 constexpr double kPanelWidth = kMarginLeft + kAxesWidth + kMarginRight;
-constexpr double kPanelHeight = kMarginTop + kAxesHeight + kMarginBottom;
+constexpr size_t kPanelsPerRow = 2;
 constexpr double kLetterWidth = 6.4;  // of the legend's font, on average
 
 // Contrast of 3 or more on white and on near-black, and told apart by colour-blind eyes.
@@ -77,12 +78,26 @@ class PanelDrawing {
   std::string ToText() const {
     std::string svg = Axes();
     if (panel_.series.size() > 1) svg += Legend();
-    for (size_t i = 0; i < panel_.series.size(); ++i) svg += Line(panel_.series[i], Colour(i));
+    for (size_t i = 0; i < panel_.series.size(); ++i) svg += Line(i);
     return svg;
   }
 
+  size_t LegendLines() const {
+    return panel_.series.size() > 1 ? LegendPlaces().back().line + 1 : 0;
+  }
+
  private:
+  struct LegendPlace {
+    double x;
+    size_t line;
+  };
+
   static const char* Colour(size_t series) { return kColours[series % kColours.size()]; }
+  // Attributes of a line.
+  static std::string Stroke(size_t series) {
+    return absl::StrCat("class=\"line\" stroke=\"", Colour(series), "\"",
+                        series < kColours.size() ? "" : " stroke-dasharray=\"6 4\"");
+  }
   double X(double value) const { return kAxesWidth * x_.Position(value); }
   double Y(double value) const { return kAxesHeight * (1 - y_.Position(value)); }
 
@@ -103,21 +118,33 @@ class PanelDrawing {
     return svg;
   }
 
+  // From left to right, on the next line where the width ends.
+  std::vector<LegendPlace> LegendPlaces() const {
+    std::vector<LegendPlace> places;
+    LegendPlace next{0, 0};
+    for (const PlotSeries& series : panel_.series) {
+      const double width = 24 + kLetterWidth * static_cast<double>(series.name.size()) + 16;
+      if (next.x > 0 && next.x + width > kAxesWidth + kMarginRight) next = {0, next.line + 1};
+      places.push_back(next);
+      next.x += width;
+    }
+    return places;
+  }
+
   std::string Legend() const {
+    const std::vector<LegendPlace> places = LegendPlaces();
     std::string svg;
-    double x = 0;
-    for (size_t i = 0; i < panel_.series.size(); ++i) {
-      const std::string& name = panel_.series[i].name;
-      svg +=
-          LineFrom(x, -16, x + 18, -16, absl::StrCat("class=\"line\" stroke=\"", Colour(i), "\""));
-      svg += TextAt(x + 24, -12, "", name);
-      x += 24 + kLetterWidth * static_cast<double>(name.size()) + 16;
+    for (size_t i = 0; i < places.size(); ++i) {
+      const double x = places[i].x;
+      const double y = -12 - kLegendLine * static_cast<double>(places.back().line - places[i].line);
+      svg += LineFrom(x, y - 4, x + 18, y - 4, Stroke(i));
+      svg += TextAt(x + 24, y, "", panel_.series[i].name);
     }
     return svg;
   }
 
-  std::string Line(const PlotSeries& series, const char* colour) const {
-    std::vector<PlotPoint> points = series.points;
+  std::string Line(size_t index) const {
+    std::vector<PlotPoint> points = panel_.series[index].points;
     std::sort(points.begin(), points.end(),
               [](const PlotPoint& a, const PlotPoint& b) { return a.x < b.x; });
     std::string corners;
@@ -125,10 +152,9 @@ class PanelDrawing {
     for (const PlotPoint& point : points) {
       absl::StrAppendFormat(&corners, "%.1f,%.1f ", X(point.x), Y(point.y));
       absl::StrAppendFormat(&markers, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"%s\"/>\n",
-                            X(point.x), Y(point.y), colour);
+                            X(point.x), Y(point.y), Colour(index));
     }
-    return absl::StrFormat("<polyline class=\"line\" stroke=\"%s\" points=\"%s\"/>\n%s", colour,
-                           corners, markers);
+    return absl::StrFormat("<polyline %s points=\"%s\"/>\n%s", Stroke(index), corners, markers);
   }
 
   const PlotPanel& panel_;
@@ -139,8 +165,16 @@ class PanelDrawing {
 }  // namespace
 
 std::string SvgPlot::ToText() const {
-  const double width = kPanelWidth * static_cast<double>(std::max<size_t>(panels.size(), 1));
-  const double height = kHead + kPanelHeight;
+  size_t legend_lines = 0;
+  for (const PlotPanel& panel : panels) {
+    legend_lines = std::max(legend_lines, PanelDrawing(panel).LegendLines());
+  }
+  const double margin_top = kMarginTop + kLegendLine * static_cast<double>(legend_lines);
+  const double panel_height = margin_top + kAxesHeight + kMarginBottom;
+  const size_t columns = std::clamp<size_t>(panels.size(), 1, kPanelsPerRow);
+  const size_t rows = (std::max<size_t>(panels.size(), 1) + columns - 1) / columns;
+  const double width = kPanelWidth * static_cast<double>(columns);
+  const double height = kHead + panel_height * static_cast<double>(rows);
   std::string svg = absl::StrFormat(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
       "viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n<title>%s</title>\n%s",
@@ -148,9 +182,10 @@ std::string SvgPlot::ToText() const {
   svg += TextAt(kMarginLeft, 26, "class=\"title\"", title);
   svg += TextAt(kMarginLeft, 46, "", subtitle);
   for (size_t i = 0; i < panels.size(); ++i) {
+    const double left = kPanelWidth * static_cast<double>(i % columns);
+    const double top = kHead + panel_height * static_cast<double>(i / columns);
     absl::StrAppendFormat(&svg, "<g transform=\"translate(%.1f %.1f)\">\n%s</g>\n",
-                          kPanelWidth * static_cast<double>(i) + kMarginLeft, kHead + kMarginTop,
-                          PanelDrawing(panels[i]).ToText());
+                          left + kMarginLeft, top + margin_top, PanelDrawing(panels[i]).ToText());
   }
   return svg + "</svg>\n";
 }

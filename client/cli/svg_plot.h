@@ -1,4 +1,4 @@
-// SvgPlot: lines with markers in one or more panels side by side, as an SVG for a web page or a
+// SvgPlot: lines with markers in one or more panels, two a row, as an SVG for a web page or a
 // README. Colours are readable on light and on dark ground; the ground itself is transparent.
 #ifndef SNAPVIT_CLIENT_CLI_SVG_PLOT_H_
 #define SNAPVIT_CLIENT_CLI_SVG_PLOT_H_
@@ -21,7 +21,7 @@ struct PlotSeries {
 struct PlotPanel {
   std::string y_title;
   std::string x_title;
-  std::vector<PlotSeries> series;  // at most six, each with a colour of its own
+  std::vector<PlotSeries> series;  // six colours; the next six are dashed
   bool y_from_zero = false;
 };
 

@@ -164,6 +164,9 @@ void ApplyFidelityCurve(const FidelityCurve& curve, std::vector<Rung>& rungs) {
     if (!curve.agreement.empty()) {
       rung.agreement = is_dense ? 1.0 : Interpolate(curve.compute, curve.agreement, rung.compute);
     }
+    if (!curve.overlap.empty()) {
+      rung.overlap = is_dense ? 1.0 : Interpolate(curve.compute, curve.overlap, rung.compute);
+    }
   }
 }
 

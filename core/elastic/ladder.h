@@ -25,6 +25,7 @@ struct Rung {
   std::optional<double> fidelity;        // estimated; absent if the ordering has no curve
   std::optional<double> fidelity_error;  // standard error of `fidelity`
   std::optional<double> agreement;       // top-1 agreement with dense; absent without a classifier
+  std::optional<double> overlap;         // neighbour overlap@10 with dense; absent if not measured
 };
 
 struct LadderOptions {
@@ -68,9 +69,9 @@ class Ladder {
   CorrectionMode corrections_;
 };
 
-// Sets fidelity, error and agreement of each rung by linear interpolation of the curve over
-// compute. Below the curve's smallest compute the values stay those of its first point; dense has
-// fidelity 1.
+// Sets fidelity, error, agreement and overlap of each rung by linear interpolation of the curve
+// over compute. Below the curve's smallest compute the values stay those of its first point; dense
+// has fidelity 1.
 void ApplyFidelityCurve(const FidelityCurve& curve, std::vector<Rung>& rungs);
 
 }  // namespace snapvit

@@ -110,7 +110,8 @@ absl::Status CheckCorrections(const Ordering& ordering) {
 absl::Status CheckCurve(const FidelityCurve& curve) {
   const size_t points = curve.compute.size();
   if (curve.fidelity.size() != points || curve.standard_error.size() != points ||
-      (!curve.agreement.empty() && curve.agreement.size() != points)) {
+      (!curve.agreement.empty() && curve.agreement.size() != points) ||
+      (!curve.overlap.empty() && curve.overlap.size() != points)) {
     return absl::InvalidArgumentError("the fidelity curve's columns differ in length");
   }
   for (size_t i = 0; i < points; ++i) {

@@ -36,6 +36,8 @@ struct FidelityCurve {
   std::vector<float> standard_error;  // of the mean
   std::vector<float> agreement;  // top-1 agreement with the dense model; empty without a classifier
 
+  // Mean overlap of the ten nearest neighbours with those of the dense model; empty: not measured.
+  std::vector<float> overlap;
   // What the measured views added for pruned units: the curve is true of no other mode.
   CorrectionMode corrections = CorrectionMode::kNone;
 

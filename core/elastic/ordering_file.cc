@@ -204,9 +204,12 @@ class OrderingReader {
       ASSIGN_OR_RETURN(const TensorView tensor, Typed(name, TensorDtype::kF32, 1));
       *values = Copy<float>(tensor);
     }
-    if (file_.Contains("agreement")) {
-      ASSIGN_OR_RETURN(const TensorView tensor, Typed("agreement", TensorDtype::kF32, 1));
-      curve.agreement = Copy<float>(tensor);
+    const std::pair<const char*, std::vector<float>*> optional_columns[] = {
+        {"agreement", &curve.agreement}, {"overlap", &curve.overlap}};
+    for (const auto& [name, values] : optional_columns) {
+      if (!file_.Contains(name)) continue;
+      ASSIGN_OR_RETURN(const TensorView tensor, Typed(name, TensorDtype::kF32, 1));
+      *values = Copy<float>(tensor);
     }
     // Files from before there were corrections do not say.
     const auto mode = file_.metadata().find("fidelity_corrections");
@@ -278,6 +281,7 @@ absl::Status WriteOrdering(const Ordering& ordering, const std::string& path) {
     AddColumn(tensors, "fidelity", curve.fidelity);
     AddColumn(tensors, "fidelity_error", curve.standard_error);
     if (!curve.agreement.empty()) AddColumn(tensors, "agreement", curve.agreement);
+    if (!curve.overlap.empty()) AddColumn(tensors, "overlap", curve.overlap);
   }
   Metadata metadata = {
       {"format", kFormat},

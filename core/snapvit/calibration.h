@@ -9,6 +9,8 @@
 
 #include "absl/status/statusor.h"
 #include "core/image/image.h"
+#include "core/image/preprocessing.h"
+#include "core/snapvit/synthetic_image.h"
 
 namespace snapvit {
 
@@ -21,7 +23,7 @@ class CalibrationSource {
   virtual size_t size() const = 0;
   // Image `index` < size(). An error names the file; the caller skips it or gives up.
   virtual absl::StatusOr<Image> Get(size_t index) const = 0;
-  // For people: "synthetic", or the folder.
+  // For people: "synthetic", the folder, or the list file.
   virtual std::string Describe() const = 0;
 };
 
@@ -30,9 +32,24 @@ class CalibrationSource {
 absl::StatusOr<std::unique_ptr<CalibrationSource>> FolderCalibration(const std::string& folder,
                                                                      uint64_t seed);
 
-// `size` images drawn by program (core/snapvit/synthetic_image.h), `height` × `width` pixels each.
+// The images that a text file lists, in an order shuffled by `seed`: one path a line, relative to
+// the folder of the list unless absolute; blank lines and lines that begin with # are skipped.
+// NOT_FOUND if the list, or a file that it names (with its line), is not there; INVALID_ARGUMENT
+// if it names none.
+absl::StatusOr<std::unique_ptr<CalibrationSource>> ListCalibration(const std::string& list_file,
+                                                                   uint64_t seed);
+
+// `size` images drawn by program, `height` × `width` pixels each.
 std::unique_ptr<CalibrationSource> SyntheticCalibration(size_t size, int height, int width,
-                                                        uint64_t seed);
+                                                        uint64_t seed,
+                                                        SyntheticKind kind = SyntheticKind::kMix);
+
+// What `--images` and `--calibration` name: "synthetic" and "synthetic:KIND" (ParseSyntheticKind),
+// a folder, or a list file. Of synthetic images there are `drawn_images`. A folder that has such a
+// name is written ./synthetic. Errors of the functions above; NOT_FOUND names all that is accepted.
+absl::StatusOr<std::unique_ptr<CalibrationSource>> OpenCalibration(
+    const std::string& name, size_t drawn_images, const Preprocessing& preprocessing,
+    uint64_t seed);
 
 }  // namespace snapvit
 

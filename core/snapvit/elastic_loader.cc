@@ -29,15 +29,6 @@ std::string DefaultCacheRoot() {
   return "";
 }
 
-absl::StatusOr<std::unique_ptr<CalibrationSource>> OpenCalibration(
-    const ElasticLoaderOptions& options, const Preprocessing& preprocessing) {
-  if (options.calibration != "synthetic")
-    return FolderCalibration(options.calibration, options.seed);
-  // Drawn larger than the input, so that crops and the resize see detail as they do in photographs.
-  return SyntheticCalibration(CalibrationImagesFor(options.calibration_images),
-                              2 * preprocessing.height, 2 * preprocessing.width, options.seed);
-}
-
 // The ordering in a file, if it is one of this model; messages name the file.
 absl::StatusOr<Ordering> ReadFitting(const std::string& path, const VitConfig& config,
                                      const std::string& fingerprint) {
@@ -97,8 +88,10 @@ absl::StatusOr<std::optional<Ordering>> ElasticLoader::FindOrdering(std::string*
 
 absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progress) const {
   const ElasticLoaderOptions& options = state_->options;
-  ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source,
-                   OpenCalibration(options, state_->folder.preprocessing));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<CalibrationSource> source,
+      OpenCalibration(options.calibration, CalibrationImagesFor(options.calibration_images),
+                      state_->folder.preprocessing, options.seed));
   OrderOptions order;
   order.images = options.calibration_images;
   order.seed = options.seed;

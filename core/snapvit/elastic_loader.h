@@ -23,7 +23,7 @@ struct ElasticLoaderOptions {
   // Where computed orderings and hashes are kept. Empty:
   // ${XDG_CACHE_HOME:-~/.cache}/snapvit/<fingerprint>.
   std::string cache_dir;
-  std::string calibration = "synthetic";  // or a folder of images
+  std::string calibration = "synthetic";  // what OpenCalibration reads
   size_t calibration_images = 512;
   uint64_t seed = 42;
   absl::Duration order_time = absl::Minutes(5);

@@ -18,6 +18,7 @@
 #include "core/image/preprocess.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/image_file.h"
+#include "core/snapvit/neighbour_overlap.h"
 
 namespace snapvit {
 namespace {
@@ -26,15 +27,50 @@ constexpr size_t kBatch = 32;
 // Rows of the similarity matrix that are in memory at a time; each is as long as the training set.
 constexpr int64_t kSimilarityRows = 1024;
 
-// The rungs to compute, rising, each once. Dense, with which the others are compared, is the last.
-std::vector<int> RungsToCompute(const ElasticModel& model, std::vector<int> rungs) {
-  rungs.push_back(model.ladder().dense());
-  std::sort(rungs.begin(), rungs.end());
-  rungs.erase(std::unique(rungs.begin(), rungs.end()), rungs.end());
-  return rungs;
-}
+// One network to run.
+struct SubjectRung {
+  size_t subject = 0;
+  int rung = 0;
+  auto operator<=>(const SubjectRung&) const = default;
+};
 
-// What the rungs say about a set of images, per rung: embeddings [images, D] and classes [images].
+// Each network to compute once. The dense one, with which the others are compared, is the last; it
+// stands for the dense rungs of all subjects.
+class RungSet {
+ public:
+  explicit RungSet(std::span<const EvaluationSubject> subjects) : subjects_(subjects) {
+    const SubjectRung dense{0, Dense(0)};
+    for (size_t subject = 0; subject < subjects.size(); ++subject) {
+      for (const int rung : subjects[subject].rungs) {
+        if (rung != Dense(subject)) rungs_.push_back({subject, rung});
+      }
+    }
+    std::sort(rungs_.begin(), rungs_.end());
+    rungs_.erase(std::unique(rungs_.begin(), rungs_.end()), rungs_.end());
+    rungs_.push_back(dense);
+  }
+
+  size_t size() const { return rungs_.size(); }
+  const View& view(size_t i) const { return state(i).views[rungs_[i].rung]; }
+  const ElasticModel::State& state(size_t i) const { return model(i).state(); }
+
+  // Where a row's network is.
+  size_t Find(size_t subject, int rung) const {
+    if (rung == Dense(subject)) return size() - 1;
+    return std::lower_bound(rungs_.begin(), rungs_.end() - 1, SubjectRung{subject, rung}) -
+           rungs_.begin();
+  }
+
+ private:
+  const ElasticModel& model(size_t i) const { return *subjects_[rungs_[i].subject].model; }
+  int Dense(size_t subject) const { return subjects_[subject].model->ladder().dense(); }
+
+  const std::span<const EvaluationSubject> subjects_;
+  std::vector<SubjectRung> rungs_;
+};
+
+// What the networks say about a set of images, for each: embeddings [images, D] and classes
+// [images].
 struct RungOutputs {
   std::vector<at::Tensor> embeddings;
   std::vector<at::Tensor> classes;  // of undefined tensors without a classifier
@@ -43,7 +79,7 @@ struct RungOutputs {
 // Methods throw c10::Error like ATen itself.
 class OutputCollector {
  public:
-  OutputCollector(const ElasticModel& model, const std::vector<int>& rungs, bool apply_exif)
+  OutputCollector(const ElasticModel& model, const RungSet& rungs, bool apply_exif)
       : model_(model), rungs_(rungs), apply_exif_(apply_exif) {}
 
   absl::StatusOr<RungOutputs> Run(const std::vector<std::string>& files,
@@ -72,13 +108,12 @@ class OutputCollector {
   using PerRung = std::vector<std::vector<at::Tensor>>;
 
   void AddBatch(const at::Tensor& pixels, PerRung& embeddings, PerRung& classes) const {
-    const ElasticModel::State& state = model_.state();
     for (size_t i = 0; i < rungs_.size(); ++i) {
-      const View& view = state.views[rungs_[i]];
-      const at::Tensor pooled = PoolDefault(state.weights, ViewTokens(state.weights, view, pixels));
+      const PermutedWeights& weights = rungs_.state(i).weights;
+      const at::Tensor pooled = PoolDefault(weights, ViewTokens(weights, rungs_.view(i), pixels));
       embeddings[i].push_back(pooled.clone());
       if (model_.config().num_classes > 0) {
-        classes[i].push_back(Logits(state.weights, pooled).argmax(1));
+        classes[i].push_back(Logits(weights, pooled).argmax(1));
       }
     }
   }
@@ -99,7 +134,7 @@ class OutputCollector {
   }
 
   const ElasticModel& model_;
-  const std::vector<int>& rungs_;
+  const RungSet& rungs_;
   const bool apply_exif_;
 };
 
@@ -165,8 +200,9 @@ struct Outputs {
   at::Tensor train_labels;  // [training images] folder index
 };
 
-// Row of the i-th computed rung; the last one is dense.
-EvaluationRow MakeRow(const Outputs& outputs, size_t i, int neighbours) {
+// Row of the i-th computed network; the last one is dense.
+EvaluationRow MakeRow(const Outputs& outputs, const NeighbourOverlap& overlap, size_t i,
+                      int neighbours) {
   const at::Tensor& embeddings = outputs.test.embeddings[i];
   const at::Tensor& dense = outputs.test.embeddings.back();
   const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
@@ -175,6 +211,7 @@ EvaluationRow MakeRow(const Outputs& outputs, size_t i, int neighbours) {
                      .to(at::kDouble)
                      .mean()
                      .item<double>();
+  row.overlap = overlap.Of(embeddings);
   const at::Tensor& classes = outputs.test.classes[i];
   if (classes.defined()) {
     row.agreement = MeanOf(classes == outputs.test.classes.back());
@@ -215,15 +252,16 @@ absl::StatusOr<LabelledImages> ListClassFolders(const std::string& folder) {
   return images;
 }
 
-absl::StatusOr<Evaluation> Evaluate(const ElasticModel& model, const LabelledImages& images,
-                                    const LabelledImages* train, const EvaluationOptions& options,
-                                    const ProgressFn& progress) {
+absl::StatusOr<Evaluation> Evaluate(std::span<const EvaluationSubject> subjects,
+                                    const LabelledImages& images, const LabelledImages* train,
+                                    const EvaluationOptions& options, const ProgressFn& progress) {
   if (train != nullptr && train->classes != images.classes) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the training folder has ", train->classes.size(), " classes and the test folder ",
         images.classes.size(), ", expected sub-folders of the same names"));
   }
-  const std::vector<int> rungs = RungsToCompute(model, options.rungs);
+  const ElasticModel& model = *subjects.front().model;
+  const RungSet rungs(subjects);
   const OutputCollector collector(model, rungs, options.apply_exif_orientation);
   const size_t all = images.files.size() + (train != nullptr ? train->files.size() : 0);
   const double share = static_cast<double>(images.files.size()) / all;
@@ -241,10 +279,17 @@ absl::StatusOr<Evaluation> Evaluate(const ElasticModel& model, const LabelledIma
     }
     Evaluation evaluation;
     evaluation.images = images.files.size();
-    for (const int rung : options.rungs) {
-      const size_t i = std::lower_bound(rungs.begin(), rungs.end(), rung) - rungs.begin();
-      evaluation.rows.push_back(MakeRow(outputs, i, options.neighbours));
-      evaluation.rows.back().rung = rung;
+    const NeighbourOverlap overlap(outputs.test.embeddings.back());
+    std::vector<EvaluationRow> computed;
+    for (size_t i = 0; i < rungs.size(); ++i) {
+      computed.push_back(MakeRow(outputs, overlap, i, options.neighbours));
+    }
+    for (size_t subject = 0; subject < subjects.size(); ++subject) {
+      for (const int rung : subjects[subject].rungs) {
+        EvaluationRow& row = evaluation.rows.emplace_back(computed[rungs.Find(subject, rung)]);
+        row.subject = subject;
+        row.rung = rung;
+      }
     }
     return evaluation;
   });

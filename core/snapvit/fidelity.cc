@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "core/elastic/view_forward.h"
 #include "core/image/preprocess.h"
 #include "core/model/torch_guard.h"
+#include "core/snapvit/neighbour_overlap.h"
 
 namespace snapvit {
 namespace {
@@ -64,16 +66,20 @@ class FidelityMeasurement {
     const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
     const at::Tensor centred_dense = dense - mean;
     const double images = static_cast<double>(dense.size(0));
+    const NeighbourOverlap neighbours(dense);
     FidelityCurve curve;
     curve.corrections = model_.ladder().corrections();
     for (size_t i = 0; i < rungs_.size(); ++i) {
-      const at::Tensor cosine =
-          at::cosine_similarity(at::cat(embeddings_[i]) - mean, centred_dense, /*dim=*/1);
+      const at::Tensor embeddings = at::cat(embeddings_[i]);
+      const at::Tensor cosine = at::cosine_similarity(embeddings - mean, centred_dense, /*dim=*/1);
       const double deviation =
           images > 1 ? cosine.std(0, /*unbiased=*/true, false).item<double>() : 0;
       curve.compute.push_back(static_cast<float>(model_.ladder().rung(rungs_[i]).compute));
       curve.fidelity.push_back(cosine.mean().item<float>());
       curve.standard_error.push_back(static_cast<float>(deviation / std::sqrt(images)));
+      if (const std::optional<double> overlap = neighbours.Of(embeddings); overlap.has_value()) {
+        curve.overlap.push_back(static_cast<float>(*overlap));
+      }
       if (!classes_.back().empty()) {
         const at::Tensor same = at::cat(classes_[i]) == at::cat(classes_.back());
         curve.agreement.push_back(same.to(at::kFloat).mean().item<float>());

@@ -25,8 +25,9 @@ struct FidelityOptions {
 
 // Mean over images of the cosine between the embeddings of a rung and of the dense model, after
 // subtracting the dense mean from both (a raw cosine stays high while neighbours change); default
-// pooling, execution dtype; standard errors of the means; top-1 agreement if there is a classifier.
-// Made monotone by isotonic regression. CANCELLED if `progress` asks to stop.
+// pooling, execution dtype; standard errors of the means; neighbour overlap@10
+// (NeighbourOverlap; empty with fewer than 12 images); top-1 agreement if there is a classifier.
+// Fidelity is made monotone by isotonic regression. CANCELLED if `progress` asks to stop.
 absl::StatusOr<FidelityCurve> MeasureFidelity(const ElasticModel& model,
                                               const CalibrationSource& source,
                                               const FidelityOptions& options,

@@ -50,8 +50,7 @@ class ScoreComputation {
  public:
   ScoreComputation(const VitWeights& weights, const Preprocessing& preprocessing,
                    const CalibrationSource& source, const GradientScoresOptions& options)
-      : weights_(weights),
-        parameters_(ScoredParameters(weights_)),
+      : gradients_(weights),
         preprocessing_(preprocessing),
         source_(source),
         options_(options),
@@ -59,7 +58,6 @@ class ScoreComputation {
     const size_t views = options.global_views + options.local_views;
     const size_t per_image = views * ActivationBytesPerView(weights.config);
     batch_images_ = std::clamp<size_t>(options.activation_bytes / per_image, 1, 16);
-    for (const at::Tensor& parameter : parameters_) sums_.push_back(at::zeros_like(parameter));
   }
 
   absl::Status Run(const ProgressFn& progress) {
@@ -70,7 +68,7 @@ class ScoreComputation {
       }
       if (options_.clock->Now() >= options_.stop_at) break;
     }
-    if (used_ == 0 || failed_ > next_ / 10) {
+    if (failed_ == next_ || failed_ > next_ / 10) {
       return absl::Status(
           first_failure_.code(),
           absl::StrCat(failed_, " of ", next_,
@@ -79,19 +77,7 @@ class ScoreComputation {
     return absl::OkStatus();
   }
 
-  GradientScores Scores() const {
-    const VitConfig& config = weights_.config;
-    GradientScores scores;
-    scores.images = used_;
-    for (int block = 0; block < config.depth; ++block) {
-      const std::vector<float> mlp = MeanSquares(sums_[2 * block], config.mlp_hidden);
-      scores.mlp.insert(scores.mlp.end(), mlp.begin(), mlp.end());
-      const at::Tensor value_rows = sums_[2 * block + 1].chunk(3, 0)[2];
-      const std::vector<float> heads = MeanSquares(value_rows, config.num_heads);
-      scores.heads.insert(scores.heads.end(), heads.begin(), heads.end());
-    }
-    return scores;
-  }
+  GradientScores Scores() const { return gradients_.Scores(); }
 
  private:
   // Views of the next images, [images·views, 3, H, W]; images that cannot be read are counted and
@@ -122,36 +108,54 @@ class ScoreComputation {
   absl::Status RunBatch() {
     const at::Tensor pixels = NextViews();
     if (pixels.size(0) == 0) return absl::OkStatus();
-    const int64_t views = options_.global_views + options_.local_views;
-    const int64_t images = pixels.size(0) / views;
-    RETURN_IF_ERROR(Guard([&]() -> absl::Status {
-      ASSIGN_OR_RETURN(const ReferenceOutput output, ReferenceForward(weights_, pixels));
-      const at::Tensor embeddings = output.pooled.view({images, views, weights_.config.embed_dim});
-      const at::Tensor loss = SelfDistillationLoss(embeddings, options_.global_views);
-      const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, parameters_);
-      for (size_t i = 0; i < sums_.size(); ++i) sums_[i].add_(gradients[i]);
-      return absl::OkStatus();
-    }));
-    used_ += images;
-    return absl::OkStatus();
+    return gradients_.AddBatch(pixels, options_.global_views + options_.local_views,
+                               options_.global_views);
   }
 
-  VitWeights
-      weights_;  // shares storage with the caller's; only the scored parameters require gradients
-  std::vector<at::Tensor> parameters_;
+  GradientAccumulator gradients_;
   const Preprocessing& preprocessing_;
   const CalibrationSource& source_;
   const GradientScoresOptions& options_;
   const size_t images_;
   size_t batch_images_ = 1;
-  std::vector<at::Tensor> sums_;
   size_t next_ = 0;
-  size_t used_ = 0;
   size_t failed_ = 0;
   absl::Status first_failure_;
 };
 
 }  // namespace
+
+GradientAccumulator::GradientAccumulator(const VitWeights& weights)
+    : weights_(weights), parameters_(ScoredParameters(weights_)) {
+  for (const at::Tensor& parameter : parameters_) sums_.push_back(at::zeros_like(parameter));
+}
+
+absl::Status GradientAccumulator::AddBatch(const at::Tensor& pixels, int64_t views,
+                                           int64_t global_views, double weight) {
+  return Guard([&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const ReferenceOutput output, ReferenceForward(weights_, pixels));
+    const at::Tensor embeddings = output.pooled.view({-1, views, weights_.config.embed_dim});
+    const at::Tensor loss = SelfDistillationLoss(embeddings, global_views);
+    const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, parameters_);
+    for (size_t i = 0; i < sums_.size(); ++i) sums_[i].add_(gradients[i], weight);
+    images_ += embeddings.size(0);
+    return absl::OkStatus();
+  });
+}
+
+GradientScores GradientAccumulator::Scores() const {
+  const VitConfig& config = weights_.config;
+  GradientScores scores;
+  scores.images = images_;
+  for (int block = 0; block < config.depth; ++block) {
+    const std::vector<float> mlp = MeanSquares(sums_[2 * block], config.mlp_hidden);
+    scores.mlp.insert(scores.mlp.end(), mlp.begin(), mlp.end());
+    const at::Tensor value_rows = sums_[2 * block + 1].chunk(3, 0)[2];
+    const std::vector<float> heads = MeanSquares(value_rows, config.num_heads);
+    scores.heads.insert(scores.heads.end(), heads.begin(), heads.end());
+  }
+  return scores;
+}
 
 at::Tensor SelfDistillationLoss(const at::Tensor& embeddings, int64_t global_views) {
   const at::Tensor normalised = embeddings / embeddings.norm(2, {-1}, /*keepdim=*/true);

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
@@ -35,6 +36,29 @@ struct GradientScores {
   std::vector<float>
       heads;  // [blocks, heads]: mean over dh × D of the squared gradient of the head's V rows
   size_t images = 0;  // that went in
+};
+
+// The gradients themselves, of views that the caller made. Not thread-safe.
+class GradientAccumulator {
+ public:
+  // `weights` in f32; they are shared, not copied, and stay as they are.
+  explicit GradientAccumulator(const VitWeights& weights);
+
+  // Adds `weight` times the gradient of the loss of some images, summed over them (below,
+  // SelfDistillationLoss). `pixels`: [images·views, 3, H, W] f32, normalised, the views of an image
+  // one after another, its `global_views` first. The published recipe's weight is 1 ÷ images: it
+  // takes the mean of each batch. Errors of ReferenceForward.
+  absl::Status AddBatch(const at::Tensor& pixels, int64_t views, int64_t global_views,
+                        double weight = 1);
+
+  // The squares of what was added; `images` counts those of all batches.
+  GradientScores Scores() const;
+
+ private:
+  VitWeights weights_;  // only the scored parameters require gradients
+  std::vector<at::Tensor> parameters_;
+  std::vector<at::Tensor> sums_;  // one per parameter
+  size_t images_ = 0;
 };
 
 // `weights` in f32. Gradients of each image's loss are summed over all images before they are

@@ -5,10 +5,16 @@
 #include <cmath>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "core/snapvit/random.h"
 
 namespace snapvit {
 namespace {
+
+constexpr std::array<const char*, 4> kNames = {"synthetic", "synthetic:leaves", "synthetic:noise",
+                                               "synthetic:shapes"};
 
 using Colour = std::array<double, 3>;
 
@@ -143,16 +149,33 @@ void DrawShapesOnGradient(Canvas& canvas, Random& random) {
   AddOctaveNoise(canvas, random.Uniform(0, 0.1), random.Uniform(0.3, 1), random);
 }
 
+SyntheticKind KindOf(SyntheticKind kind, size_t index) {
+  if (kind != SyntheticKind::kMix) return kind;
+  constexpr SyntheticKind kTurn[] = {SyntheticKind::kLeaves, SyntheticKind::kNoise,
+                                     SyntheticKind::kShapes};
+  return kTurn[index % 3];
+}
+
 }  // namespace
 
-Image DrawSyntheticImage(int height, int width, uint64_t seed, size_t index) {
+absl::StatusOr<SyntheticKind> ParseSyntheticKind(std::string_view name) {
+  const auto found = std::find(kNames.begin(), kNames.end(), name);
+  if (found != kNames.end()) return static_cast<SyntheticKind>(found - kNames.begin());
+  return absl::InvalidArgumentError(absl::StrCat("there are no images named '", std::string(name),
+                                                 "', expected one of ",
+                                                 absl::StrJoin(kNames, ", ")));
+}
+
+std::string_view SyntheticName(SyntheticKind kind) { return kNames[static_cast<size_t>(kind)]; }
+
+Image DrawSyntheticImage(SyntheticKind kind, int height, int width, uint64_t seed, size_t index) {
   Random random(seed, index);
   Canvas canvas(height, width);
-  switch (index % 3) {
-    case 0:
+  switch (KindOf(kind, index)) {
+    case SyntheticKind::kLeaves:
       DrawDeadLeaves(canvas, random);
       break;
-    case 1:
+    case SyntheticKind::kNoise:
       DrawSpectralNoise(canvas, random);
       break;
     default:

@@ -225,6 +225,26 @@ TEST_F(CommandLineTest, EvaluatesClassFolders) {
   EXPECT_TRUE(IsWellFormedXml(*ReadFile(svg, 1 << 20)));
 }
 
+TEST_F(CommandLineTest, EvaluateComparesOrderings) {
+  const std::string other = folder_.path() + "/other.safetensors";
+  ASSERT_TRUE(WriteOrdering(RandomOrdering(DemoVit(), 2), other).ok());
+  const CommandLineRun run =
+      RunOnDemo("evaluate", {"--ordering", ordering_ + "," + other, "--images", ClassFolders(),
+                             "--budgets", "1,0.5", "--json"});
+  EXPECT_EQ(run.status, 0) << run.err;
+  const auto rows = run.json()["rows"];
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_EQ(rows[0]["ordering"], "random");
+  EXPECT_EQ(rows[3]["ordering"], "other");
+  EXPECT_EQ(rows[0]["top1"], rows[2]["top1"]) << "dense is dense";
+  EXPECT_NE(rows[1]["fidelity"], rows[3]["fidelity"]);
+  const CommandLineRun missing =
+      RunOnDemo("evaluate", {"--ordering", ordering_, "--ordering", "/no/such.safetensors",
+                             "--images", ClassFolders(), "--budgets", "0.5"});
+  EXPECT_EQ(missing.status, 2);
+  EXPECT_THAT(missing.err, HasSubstr("/no/such.safetensors"));
+}
+
 TEST_F(CommandLineTest, EvaluationNamesAFolderWithoutClasses) {
   const std::string empty = folder_.path() + "/empty";
   std::filesystem::create_directories(empty);

@@ -87,11 +87,13 @@ TEST(Ladder, WithoutOrderingOnlyTheDenseRungIsThere) {
 TEST(Ladder, FidelityComesFromTheCurveByInterpolation) {
   const VitConfig config = DemoVit();
   Ordering ordering = RandomOrdering(config, 1);
-  ordering.fidelity = {{0.3F, 0.6F, 1.0F}, {0.4F, 0.8F, 1.0F}, {0.02F, 0.01F, 0}, {0.5F, 0.9F, 1}};
+  ordering.fidelity = {
+      {0.3F, 0.6F, 1.0F}, {0.4F, 0.8F, 1.0F}, {0.02F, 0.01F, 0}, {0.5F, 0.9F, 1}, {0.1F, 0.7F, 1}};
   const Ladder ladder = MakeLadder(config, ordering);
   EXPECT_EQ(ladder.rung(ladder.dense()).fidelity, 1.0);
   const Rung& middle = ladder.rung(*ladder.AtMostCompute(0.5));
   EXPECT_NEAR(*middle.fidelity, 0.4 + (middle.compute - 0.3) / 0.3 * 0.4, 1e-6);
+  EXPECT_NEAR(*middle.overlap, 0.1 + (middle.compute - 0.3) / 0.3 * 0.6, 1e-6);
   EXPECT_NEAR(*ladder.rung(0).fidelity, 0.4, 0.02);
   const int rung = ladder.AtLeastFidelity(0.8);
   EXPECT_GE(*ladder.rung(rung).fidelity, 0.8);

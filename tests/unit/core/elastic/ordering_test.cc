@@ -32,7 +32,7 @@ class OrderingFile : public ::testing::Test {
 Ordering Full() {
   Ordering ordering = RandomOrdering(DemoVit(), 9);
   ordering.path = {{0, 700}, {6, 5}, {0, 650}};
-  ordering.fidelity = {{0.3F, 1.0F}, {0.6F, 1.0F}, {0.01F, 0}, {0.7F, 1}};
+  ordering.fidelity = {{0.3F, 1.0F}, {0.6F, 1.0F}, {0.01F, 0}, {0.7F, 1}, {0.5F, 1}};
   ordering.model_fingerprint = "abc";
   ordering.mlp_scores[3] = 1e-43F;  // published scores hold denormals
   return ordering;
@@ -48,6 +48,7 @@ TEST_F(OrderingFile, RoundTripsEverything) {
   EXPECT_EQ(read->path, ordering.path);
   EXPECT_EQ(read->fidelity.fidelity, ordering.fidelity.fidelity);
   EXPECT_EQ(read->fidelity.agreement, ordering.fidelity.agreement);
+  EXPECT_EQ(read->fidelity.overlap, ordering.fidelity.overlap);
   EXPECT_EQ(read->model_fingerprint, "abc");
   EXPECT_EQ(read->seed, ordering.seed);
   EXPECT_EQ(read->recipe, ordering.recipe);

@@ -31,6 +31,9 @@ TEST(MeasureFidelity, RisesWithComputeToOneAtDense) {
   EXPECT_EQ(curve.compute.back(), 1);
   EXPECT_NEAR(curve.fidelity.back(), 1, 1e-5);
   EXPECT_EQ(curve.agreement.back(), 1);
+  ASSERT_EQ(curve.overlap.size(), 5U);
+  EXPECT_EQ(curve.overlap.back(), 1);
+  EXPECT_LT(curve.overlap.front(), 1);
   EXPECT_LT(curve.fidelity.front(), 0.99);
   for (size_t i = 1; i < 5; ++i) {
     EXPECT_GT(curve.compute[i], curve.compute[i - 1]);
