@@ -49,7 +49,7 @@ function(snapvit_test name)
     snapvit_precompiled(${name} test)
   endif()
   set(_properties TIMEOUT 300
-      ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/testing/tsan_suppressions.txt")
+      ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/testing/tsan_suppressions.txt;GOMP_SPINCOUNT=0")
   if(arg_LABELS)
     list(APPEND _properties LABELS "${arg_LABELS}")
   endif()

@@ -1,46 +1,149 @@
 // snapvit order: computes the ordering of a model from unlabelled images, and writes it to a file.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <optional>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "client/cli/compute_thread.h"
 #include "client/cli/delayed_progress.h"
 #include "client/cli/verb.h"
+#include "core/base/file.h"
 #include "core/base/status_macros.h"
 #include "core/model/fingerprint.h"
 #include "core/snapvit/order.h"
+#include "core/snapvit/published_order.h"
 
 namespace snapvit::cli {
 namespace {
 
+constexpr char kDefault[] = "default";
+constexpr char kPublished[] = "published";
+
 struct OrderFlags {
   std::string model;
   std::string images = "synthetic";  // what OpenCalibration reads
-  size_t count = OrderOptions().images;
+  std::string recipe = kDefault;
+  std::optional<size_t> count;     // default: the recipe's
+  std::optional<int> evaluations;  // of the published recipe
   uint64_t seed = OrderOptions().seed;
   double time_limit_seconds = 0;  // 0: none
   int threads = 0;
+  std::string trace;  // of the published recipe; empty: none
   std::string output;
+
+  bool published() const { return recipe == kPublished; }
+  size_t gradient_images() const {
+    return count.value_or(published() ? PublishedOrderOptions().images : OrderOptions().images);
+  }
+  size_t images_needed() const {
+    return published() ? PublishedCalibrationImagesFor(gradient_images())
+                       : CalibrationImagesFor(gradient_images());
+  }
+  absl::Duration time_limit() const {
+    return time_limit_seconds > 0 ? absl::Seconds(time_limit_seconds) : absl::InfiniteDuration();
+  }
+  // What a stopped search resumes from.
+  std::string checkpoint() const { return output + ".partial"; }
 };
 
-absl::StatusOr<Ordering> Compute(const OrderFlags& flags) {
+// An ordering, and how its search went; the default recipe has no search.
+struct OrderResult {
+  Ordering ordering;
+  std::vector<SearchStep> steps;
+  int evaluations = 0;  // that were asked for
+
+  bool finished() const { return static_cast<int>(steps.size()) == evaluations; }
+};
+
+absl::StatusOr<OrderResult> Compute(const OrderFlags& flags) {
   ASSIGN_OR_RETURN(const ModelFolder folder, LoadModelFolder(flags.model));
   ASSIGN_OR_RETURN(const std::string fingerprint, ModelFingerprint(flags.model, /*cache_dir=*/""));
   ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source,
-                   OpenCalibration(flags.images, CalibrationImagesFor(flags.count),
-                                   folder.preprocessing, flags.seed));
-  OrderOptions options;
-  options.images = flags.count;
-  options.seed = flags.seed;
-  if (flags.time_limit_seconds > 0) options.time_limit = absl::Seconds(flags.time_limit_seconds);
-  return ComputeOrdering(folder, fingerprint, *source, options, DelayedProgress("ordering"));
+                   OpenCalibration(flags.images, flags.images_needed(), folder.preprocessing,
+                                   flags.seed));
+  const ProgressFn progress = DelayedProgress("ordering");
+  OrderResult result;
+  if (flags.published()) {
+    PublishedOrderOptions options;
+    options.images = flags.gradient_images();
+    options.evaluations = flags.evaluations.value_or(options.evaluations);
+    options.seed = flags.seed;
+    options.time_limit = flags.time_limit();
+    options.checkpoint = flags.checkpoint();
+    options.on_step = [&result](const SearchStep& step) { result.steps.push_back(step); };
+    options.warn = [](const std::string& text) {
+      std::fprintf(stderr, "snapvit order: warning: %s\n", text.c_str());
+    };
+    result.evaluations = options.evaluations;
+    ASSIGN_OR_RETURN(result.ordering,
+                     ComputePublishedOrdering(folder, fingerprint, *source, options, progress));
+  } else {
+    OrderOptions options;
+    options.images = flags.gradient_images();
+    options.seed = flags.seed;
+    options.time_limit = flags.time_limit();
+    ASSIGN_OR_RETURN(result.ordering,
+                     ComputeOrdering(folder, fingerprint, *source, options, progress));
+  }
+  return result;
+}
+
+// What a stopped run leaves behind, for the message.
+absl::Status Stopped(const OrderFlags& flags, const absl::Status& status) {
+  const bool resumes = flags.published() && std::filesystem::exists(flags.checkpoint());
+  return absl::CancelledError(
+      absl::StrCat(std::string(status.message()), "; ",
+                   resumes ? absl::StrCat("the same command resumes from ", flags.checkpoint())
+                           : "nothing was written, the same command starts anew"));
+}
+
+absl::Status WriteTrace(const std::vector<SearchStep>& steps, const std::string& path) {
+  std::string csv = "evaluation,seconds,best_fitness\n";
+  for (const SearchStep& step : steps) {
+    absl::StrAppendFormat(&csv, "%d,%.3f,%.9g\n", step.evaluation, step.seconds, step.best_fitness);
+  }
+  if (path != "-") return WriteFileAtomically(path, csv);
+  std::fputs(csv.c_str(), stdout);
+  return absl::OkStatus();
+}
+
+absl::Status CheckFlags(const OrderFlags& flags) {
+  if (flags.published() || (!flags.evaluations.has_value() && flags.trace.empty())) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "--evaluations and --trace belong to the search of --recipe published");
+}
+
+// REQUIRES: the ordering is written.
+void EndSearch(const OrderFlags& flags, const OrderResult& result) {
+  if (result.finished()) {
+    std::error_code ignored;  // a file that is left is recognised as finished, or as another search
+    std::filesystem::remove(flags.checkpoint(), ignored);
+    return;
+  }
+  std::fprintf(stderr,
+               "snapvit order: time was up after %d of %d evaluations; the same command goes on "
+               "from %s\n",
+               static_cast<int>(result.steps.size()), result.evaluations,
+               flags.checkpoint().c_str());
 }
 
 absl::StatusOr<ExitStatus> RunOrder(const OrderFlags& flags) {
+  RETURN_IF_ERROR(CheckFlags(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute,
                    ComputeThread::Create(flags.threads));
-  ASSIGN_OR_RETURN(const Ordering ordering, compute->Run([&] { return Compute(flags); }));
+  const absl::StatusOr<OrderResult> result = compute->Run([&] { return Compute(flags); });
+  if (absl::IsCancelled(result.status())) return Stopped(flags, result.status());
+  RETURN_IF_ERROR(result.status());
+  const Ordering& ordering = result->ordering;
   RETURN_IF_ERROR(WriteOrdering(ordering, flags.output));
+  if (flags.published()) EndSearch(flags, *result);
+  if (!flags.trace.empty()) RETURN_IF_ERROR(WriteTrace(result->steps, flags.trace));
   std::printf("%s: ordering %s of %d blocks, %d channels and %d heads each, from %s\n",
               flags.output.c_str(), ordering.Id().c_str(), ordering.blocks, ordering.hidden,
               ordering.heads, ordering.calibration_source.c_str());
@@ -59,9 +162,24 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
                    "program: synthetic, synthetic:leaves, synthetic:noise, synthetic:shapes")
       ->type_name("DIR|FILE|NAME")
       ->capture_default_str();
-  verb->add_option("--count", flags->count, "Images for the gradients")
-      ->check(CLI::Range(size_t{1}, size_t{1'000'000}))
+  verb->add_option("--recipe", flags->recipe,
+                   "default: gradients, then a budget path found greedily; published: SnapViT's, "
+                   "gradients and a search for multipliers")
+      ->check(CLI::IsMember({kDefault, kPublished}))
       ->capture_default_str();
+  verb->add_option("--count", flags->count,
+                   absl::StrFormat("Images for the gradients, and with --recipe published as many "
+                                   "again for the search; default: %d, published %d",
+                                   OrderOptions().images, PublishedOrderOptions().images))
+      ->check(CLI::Range(size_t{1}, size_t{1'000'000}));
+  verb->add_option("--evaluations", flags->evaluations,
+                   absl::StrFormat("Candidates that the published search tries; default: %d",
+                                   PublishedOrderOptions().evaluations))
+      ->check(CLI::Range(1, 1'000'000));
+  verb->add_option("--trace", flags->trace,
+                   "Write evaluation, seconds and best fitness of the published search as CSV; -: "
+                   "to standard output")
+      ->type_name("FILE");
   verb->add_option("--seed", flags->seed, "Seed of everything random")->capture_default_str();
   verb->add_option("--time-limit", flags->time_limit_seconds,
                    "Seconds after which the best so far is kept; 0: none")

@@ -1,6 +1,7 @@
 #include "core/snapvit/gradient_scores.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
@@ -40,6 +41,24 @@ std::vector<at::Tensor> ScoredParameters(VitWeights& weights) {
   return parameters;
 }
 
+Preprocessing CropPreprocessing(Preprocessing preprocessing,
+                                const std::optional<CollapsedViews>& collapsed) {
+  if (collapsed.has_value()) {
+    preprocessing.mean = collapsed->mean;
+    preprocessing.std = collapsed->std;
+  }
+  return preprocessing;
+}
+
+// CE(softmax(t), softmax(s)) of each row of unit vectors, [B].
+at::Tensor CrossEntropy(const at::Tensor& teacher, const at::Tensor& student) {
+  return -(teacher.softmax(-1) * student.log_softmax(-1)).sum(-1);
+}
+
+at::Tensor UnitRows(const at::Tensor& embeddings) {
+  return embeddings / embeddings.norm(2, {-1}, /*keepdim=*/true);
+}
+
 // Mean over each unit's share of the rows: [units·rows, D] -> [units].
 std::vector<float> MeanSquares(const at::Tensor& gradient, int64_t units) {
   const at::Tensor means = gradient.square().reshape({units, -1}).mean(1).contiguous();
@@ -51,13 +70,19 @@ class ScoreComputation {
   ScoreComputation(const VitWeights& weights, const Preprocessing& preprocessing,
                    const CalibrationSource& source, const GradientScoresOptions& options)
       : gradients_(weights),
-        preprocessing_(preprocessing),
+        preprocessing_(CropPreprocessing(preprocessing, options.collapsed)),
         source_(source),
         options_(options),
-        images_(std::min(options.images, source.size())) {
-    const size_t views = options.global_views + options.local_views;
+        images_(std::min(options.images, source.size())),
+        crops_(options.collapsed ? 1 : options.global_views,
+               options.collapsed ? 1 : options.local_views) {
+    // With collapsed views autograd sees the local crop alone.
+    const size_t views = options.collapsed ? 1 : crops_.views();
     const size_t per_image = views * ActivationBytesPerView(weights.config);
-    batch_images_ = std::clamp<size_t>(options.activation_bytes / per_image, 1, 16);
+    const size_t at_most = options.collapsed ? options.collapsed->batch : 16;
+    differentiated_images_ = std::clamp<size_t>(options.activation_bytes / per_image, 1, at_most);
+    // A mean needs to know how many images are in it, so its batch is read as a whole.
+    batch_images_ = options.collapsed ? at_most : differentiated_images_;
   }
 
   absl::Status Run(const ProgressFn& progress) {
@@ -80,10 +105,18 @@ class ScoreComputation {
   GradientScores Scores() const { return gradients_.Scores(); }
 
  private:
-  // Views of the next images, [images·views, 3, H, W]; images that cannot be read are counted and
+  // Distinct crops of an image.
+  struct Crops {
+    Crops(int global_crops, int local_crops) : global(global_crops), local(local_crops) {}
+    int64_t views() const { return global + local; }
+    int global;
+    int local;
+  };
+
+  // Crops of the next images, [images·views, 3, H, W]; images that cannot be read are counted and
   // left out.
   at::Tensor NextViews() {
-    const int64_t views = options_.global_views + options_.local_views;
+    const int64_t views = crops_.views();
     const size_t view_size = 3 * static_cast<size_t>(preprocessing_.height) * preprocessing_.width;
     at::Tensor pixels = at::empty({static_cast<int64_t>(batch_images_) * views, 3,
                                    preprocessing_.height, preprocessing_.width});
@@ -97,7 +130,7 @@ class ScoreComputation {
       }
       Random random(options_.seed, next_);
       for (int64_t view = 0; view < views; ++view, ++rows) {
-        const CropRange& range = view < options_.global_views ? kGlobalCrop : kLocalCrop;
+        const CropRange& range = view < crops_.global ? kGlobalCrop : kLocalCrop;
         const CropBox box = RandomCropBox(image->width, image->height, range, random);
         CropToInput(*image, box, preprocessing_, std::span(out + rows * view_size, view_size));
       }
@@ -106,18 +139,32 @@ class ScoreComputation {
   }
 
   absl::Status RunBatch() {
-    const at::Tensor pixels = NextViews();
-    if (pixels.size(0) == 0) return absl::OkStatus();
-    return gradients_.AddBatch(pixels, options_.global_views + options_.local_views,
-                               options_.global_views);
+    return Guard([&]() -> absl::Status {
+      const at::Tensor pixels = NextViews();
+      const int64_t images = pixels.size(0) / crops_.views();
+      const at::Tensor by_image =
+          pixels.view({images, crops_.views(), 3, preprocessing_.height, preprocessing_.width});
+      const double terms = 1.0 * options_.global_views * options_.local_views;
+      for (const at::Tensor& part :
+           by_image.split(static_cast<int64_t>(differentiated_images_), /*dim=*/0)) {
+        if (part.size(0) == 0) continue;
+        RETURN_IF_ERROR(options_.collapsed
+                            ? gradients_.AddCollapsed(part, terms / static_cast<double>(images))
+                            : gradients_.AddBatch(part.flatten(0, 1), crops_.views(),
+                                                  options_.global_views));
+      }
+      return absl::OkStatus();
+    });
   }
 
   GradientAccumulator gradients_;
-  const Preprocessing& preprocessing_;
+  const Preprocessing preprocessing_;  // of crops
   const CalibrationSource& source_;
   const GradientScoresOptions& options_;
   const size_t images_;
-  size_t batch_images_ = 1;
+  const Crops crops_;
+  size_t batch_images_ = 1;           // read at once
+  size_t differentiated_images_ = 1;  // at once, of those
   size_t next_ = 0;
   size_t failed_ = 0;
   absl::Status first_failure_;
@@ -143,6 +190,25 @@ absl::Status GradientAccumulator::AddBatch(const at::Tensor& pixels, int64_t vie
   });
 }
 
+absl::Status GradientAccumulator::AddCollapsed(const at::Tensor& pixels, double weight) {
+  return Guard([&]() -> absl::Status {
+    at::Tensor teacher;
+    {
+      const at::NoGradGuard no_gradient;
+      ASSIGN_OR_RETURN(const ReferenceOutput output,
+                       ReferenceForward(weights_, pixels.select(1, 0).contiguous()));
+      teacher = UnitRows(output.pooled);
+    }
+    ASSIGN_OR_RETURN(const ReferenceOutput output,
+                     ReferenceForward(weights_, pixels.select(1, 1).contiguous()));
+    const at::Tensor loss = CrossEntropy(teacher, UnitRows(output.pooled)).sum();
+    const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, parameters_);
+    for (size_t i = 0; i < sums_.size(); ++i) sums_[i].add_(gradients[i], weight);
+    images_ += pixels.size(0);
+    return absl::OkStatus();
+  });
+}
+
 GradientScores GradientAccumulator::Scores() const {
   const VitConfig& config = weights_.config;
   GradientScores scores;
@@ -158,7 +224,7 @@ GradientScores GradientAccumulator::Scores() const {
 }
 
 at::Tensor SelfDistillationLoss(const at::Tensor& embeddings, int64_t global_views) {
-  const at::Tensor normalised = embeddings / embeddings.norm(2, {-1}, /*keepdim=*/true);
+  const at::Tensor normalised = UnitRows(embeddings);
   const at::Tensor log_student = normalised.log_softmax(-1);
   const at::Tensor teacher = normalised.narrow(1, 0, global_views).detach().softmax(-1);
   // [images, teachers, students]
@@ -174,9 +240,11 @@ absl::StatusOr<GradientScores> ComputeGradientScores(const VitWeights& weights,
                                                      const GradientScoresOptions& options,
                                                      const ProgressFn& progress) {
   if (options.global_views < 1 || options.local_views < 0 ||
-      options.global_views + options.local_views < 2 || source.size() == 0) {
+      options.global_views + options.local_views < 2 || source.size() == 0 ||
+      (options.collapsed && (options.local_views < 1 || options.collapsed->batch < 1))) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "gradient scores need at least one global view, two views in all and one image; got ",
+        "gradient scores need at least one global view, two views in all (one of them local and "
+        "batches of at least one image if they are collapsed) and one image; got ",
         options.global_views, " global, ", options.local_views, " local, ", source.size(),
         " images"));
   }

@@ -4,7 +4,9 @@
 #ifndef SNAPVIT_CORE_SNAPVIT_GRADIENT_SCORES_H_
 #define SNAPVIT_CORE_SNAPVIT_GRADIENT_SCORES_H_
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +20,18 @@
 
 namespace snapvit {
 
+// The published code's loss. Its views of a group are copies of one crop, so an image has one
+// global crop g and one local crop l. Terms between copies of g have no gradient (teacher and
+// student agree there), the other global_views·local_views are equal. Hence
+//   G = global_views·local_views · Σ_batches mean_{images of the batch} ∂CE(p(g), q(l))/∂W,
+// at the price of one teacher forward and one student forward and backward an image.
+struct CollapsedViews {
+  size_t batch = 16;  // images of the source whose losses are averaged before batches are summed
+  // Normalisation of the crops: ImageNet's for every model, as published.
+  std::array<float, 3> mean = {0.485F, 0.456F, 0.406F};
+  std::array<float, 3> std = {0.229F, 0.224F, 0.225F};
+};
+
 struct GradientScoresOptions {
   int global_views = 2;  // crops that are teacher and student; at least 1
   int local_views = 4;   // crops that are students only
@@ -29,6 +43,9 @@ struct GradientScoresOptions {
   // Bound of the memory for activations; decides how many images are differentiated at once, at
   // least one.
   size_t activation_bytes = size_t{1} << 30;
+  // Nothing: independent crops, the sum over images, and the model's own normalisation. The
+  // published recipe has this, with 2 global and 10 local views.
+  std::optional<CollapsedViews> collapsed;
 };
 
 struct GradientScores {
@@ -51,6 +68,10 @@ class GradientAccumulator {
   absl::Status AddBatch(const at::Tensor& pixels, int64_t views, int64_t global_views,
                         double weight = 1);
 
+  // The same with collapsed views (CollapsedViews): `pixels` [images, 2, 3, H, W], of each image one
+  // global crop, which is the teacher, and one local, the student; one term an image.
+  absl::Status AddCollapsed(const at::Tensor& pixels, double weight);
+
   // The squares of what was added; `images` counts those of all batches.
   GradientScores Scores() const;
 
@@ -62,7 +83,8 @@ class GradientAccumulator {
 };
 
 // `weights` in f32. Gradients of each image's loss are summed over all images before they are
-// squared (as published). CANCELLED if `progress` asks to stop; errors of images that cannot be
+// squared (as published), with CollapsedViews averaged over each batch first; images that cannot be
+// read count as absent. CANCELLED if `progress` asks to stop; errors of images that cannot be
 // read name the file, and are returned only if more than a tenth of them fail.
 absl::StatusOr<GradientScores> ComputeGradientScores(const VitWeights& weights,
                                                      const Preprocessing& preprocessing,

@@ -172,6 +172,25 @@ TEST_F(CommandLineTest, ImportsPublishedScores) {
   EXPECT_FALSE(std::filesystem::exists(refused));
 }
 
+TEST_F(CommandLineTest, OrdersByThePublishedRecipeWithATrace) {
+  const std::string output = folder_.path() + "/published.safetensors";
+  const CommandLineRun run =
+      RunSnapvit({"order", "--model", Source("models/demo"), "--recipe", "published", "--count",
+                  "3", "--evaluations", "4", "--trace", "-", "-o", output});
+  ASSERT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("evaluation,seconds,best_fitness\n1,"));
+  EXPECT_THAT(run.out, HasSubstr("\n4,"));
+  EXPECT_EQ(ReadOrdering(output)->recipe, "published");
+  EXPECT_FALSE(std::filesystem::exists(output + ".partial"));
+}
+
+TEST_F(CommandLineTest, SearchFlagsNeedTheRecipeThatSearches) {
+  const CommandLineRun run = RunSnapvit(
+      {"order", "--model", Source("models/demo"), "--evaluations", "4", "-o", ordering_});
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr("--recipe published"));
+}
+
 TEST_F(CommandLineTest, InspectsAModelAndAnOrdering) {
   const CommandLineRun model = RunSnapvit({"inspect", Source("models/demo"), "--ordering",
                                            ordering_, "--cache-dir", folder_.path(), "--json"});

@@ -4,9 +4,12 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 
+#include "core/model/reference_forward.h"
+#include "core/snapvit/crops.h"
 #include "tests/testing/random_model.h"
 #include "tests/testing/vit_configs.h"
 
@@ -90,6 +93,89 @@ TEST_F(GradientScoresTest, StopsInTimeAndWhenAsked) {
   EXPECT_EQ(scores.images, 1U);
   progress_ = [](const ProgressUpdate&) { return false; };
   EXPECT_EQ(Compute(folder_, {}).status().code(), absl::StatusCode::kCancelled);
+}
+
+// What the published code computes, view by view: 2 copies of a global and 10 of a local crop, all
+// 22 terms, the mean over each batch, and gradients that add up over batches.
+class UncollapsedScores {
+ public:
+  UncollapsedScores(const ModelFolder& folder, const CalibrationSource& source,
+                    const GradientScoresOptions& options)
+      : weights_(folder.weights), preprocessing_(folder.preprocessing), options_(options) {
+    preprocessing_.mean = options.collapsed->mean;
+    preprocessing_.std = options.collapsed->std;
+    for (BlockWeights& block : weights_.blocks) {
+      block.fc1_weight = block.fc1_weight.detach().clone().set_requires_grad(true);
+      block.qkv_weight = block.qkv_weight.detach().clone().set_requires_grad(true);
+      parameters_.insert(parameters_.end(), {block.fc1_weight, block.qkv_weight});
+    }
+    for (size_t first = 0; first < options.images; first += options.collapsed->batch) {
+      AddBatch(source, first, std::min(options.images, first + options.collapsed->batch));
+    }
+  }
+
+  // Of channel `unit` of `block`.
+  float Mlp(int block, int unit) const {
+    return sums_[2 * block][unit].square().mean().item<float>();
+  }
+  float Head(int block, int head) const {
+    const VitConfig& config = weights_.config;
+    return sums_[2 * block + 1]
+        .view({3, config.num_heads, config.head_dim, config.embed_dim})[2][head]
+        .square()
+        .mean()
+        .item<float>();
+  }
+
+ private:
+  void AddBatch(const CalibrationSource& source, size_t first, size_t end) {
+    const int64_t side = preprocessing_.height;
+    std::vector<at::Tensor> views;
+    for (size_t i = first; i < end; ++i) {
+      const Image image = *source.Get(i);
+      Random random(options_.seed, i);
+      for (const auto& [range, copies] : {std::pair(kGlobalCrop, 2), std::pair(kLocalCrop, 10)}) {
+        const at::Tensor view = at::empty({3, side, side});
+        CropToInput(image, RandomCropBox(image.width, image.height, range, random), preprocessing_,
+                    std::span(view.data_ptr<float>(), view.numel()));
+        views.insert(views.end(), copies, view);
+      }
+    }
+    const auto images = static_cast<int64_t>(end - first);
+    const at::Tensor pooled = ReferenceForward(weights_, at::stack(views))->pooled;
+    const at::Tensor loss =
+        SelfDistillationLoss(pooled.view({images, 12, -1}), 2) / static_cast<double>(images);
+    const auto gradients = torch::autograd::grad({loss}, parameters_);
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      if (sums_.size() == i) sums_.push_back(at::zeros_like(gradients[i]));
+      sums_[i].add_(gradients[i]);
+    }
+  }
+
+  VitWeights weights_;
+  Preprocessing preprocessing_;
+  const GradientScoresOptions& options_;
+  std::vector<at::Tensor> parameters_;
+  std::vector<at::Tensor> sums_;
+};
+
+TEST_F(GradientScoresTest, CollapsedViewsGiveThePublishedSum) {
+  GradientScoresOptions options = {.global_views = 2, .local_views = 10, .images = 20};
+  options.collapsed.emplace();  // a batch of 16, and one of 4
+  const UncollapsedScores expected(folder_, *source_, options);
+  for (const size_t activation_bytes : {size_t{1}, size_t{1} << 30}) {
+    options.activation_bytes = activation_bytes;
+    const GradientScores scores = *Compute(folder_, options);
+    EXPECT_EQ(scores.images, 20U);
+    for (int i = 0; i < 80; ++i) {
+      const float value = expected.Mlp(i / 40, i % 40);
+      EXPECT_NEAR(scores.mlp[i], value, 1e-3 * value) << i;
+    }
+    for (int i = 0; i < 6; ++i) {
+      const float value = expected.Head(i / 3, i % 3);
+      EXPECT_NEAR(scores.heads[i], value, 1e-3 * value) << i;
+    }
+  }
 }
 
 // One damaged file among many is left out; a folder of damaged files is an error that names one.
