@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -24,6 +25,10 @@ class ProgressBar {
     const auto now = std::chrono::steady_clock::now();
     const bool last = update.fraction >= 1;
     if (finished_) return;
+    if (!first_fraction_.has_value()) {
+      first_fraction_ = update.fraction;
+      start_ = now;
+    }
     if (terminal_) {
       if (!last && now - shown_ < std::chrono::milliseconds(100)) return;
       shown_ = now;
@@ -47,15 +52,18 @@ class ProgressBar {
   }
 
  private:
+  // By the rate since the first update: a job that resumes has not done the part before it now.
   std::string TimeLeft(double fraction, std::chrono::steady_clock::time_point now) const {
     const double elapsed = std::chrono::duration<double>(now - start_).count();
-    if (fraction < 0.02 || fraction >= 1) return "";
-    return absl::StrFormat(", %.0f s left", elapsed * (1 - fraction) / fraction);
+    const double done = fraction - *first_fraction_;
+    if (done < 0.02 || fraction >= 1) return "";
+    return absl::StrFormat(", %.0f s left", elapsed * (1 - fraction) / done);
   }
 
   const std::string title_;
   const bool terminal_;
-  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::optional<double> first_fraction_;
+  std::chrono::steady_clock::time_point start_{};  // of the first update
   std::chrono::steady_clock::time_point shown_{};
   int tenth_ = -1;
   bool finished_ = false;

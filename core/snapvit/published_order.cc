@@ -19,8 +19,8 @@ namespace snapvit {
 namespace {
 
 // Work of each part, in dense forwards of one image: a backward pass takes two of them; the four
-// pairs of an evaluation come to 2.5, of which the bound saves a fifth; the rungs that fidelity is
-// measured for come to ten or so, on a third of the images.
+// pairs of an evaluation come to 2.5, less the last block and what the bound saves; the rungs that
+// fidelity is measured for come to ten or so, on a third of the images.
 constexpr double kGradientWork = 4;
 constexpr double kTeacherWork = 1;
 constexpr double kEvaluationWork = 2;

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "core/elastic/keep_rule.h"
 #include "core/image/preprocess.h"
@@ -40,7 +41,7 @@ class PlainFitness {
   double Evaluate(const Ordering& scaled, const std::vector<PruningRatios>& ratios,
                   int components) const {
     const at::Tensor mean = dense_.mean(0, true);
-    const auto [u, s, v] = at::svd(dense_ - mean);
+    const at::Tensor v = std::get<2>(at::svd(dense_ - mean));
     const auto project = [&](const at::Tensor& z) {
       return components == 0 ? z : at::mm(z - mean, v.narrow(1, 0, components));
     };
