@@ -7,7 +7,9 @@
 #include "client/cli/delayed_progress.h"
 #include "client/cli/verb.h"
 #include "core/base/status_macros.h"
+#include "core/device/open_device.h"
 #include "core/model/fingerprint.h"
+#include "core/model/torch_device.h"
 #include "core/snapvit/order.h"
 
 namespace snapvit::cli {
@@ -19,6 +21,7 @@ struct OrderFlags {
   size_t count = OrderOptions().images;
   uint64_t seed = OrderOptions().seed;
   double time_limit_seconds = 0;  // 0: none
+  std::string device = "cpu";
   int threads = 0;
   std::string output;
 };
@@ -31,8 +34,25 @@ absl::StatusOr<std::unique_ptr<CalibrationSource>> OpenSource(const OrderFlags& 
                               2 * preprocessing.width, flags.seed);
 }
 
-absl::StatusOr<Ordering> Compute(const OrderFlags& flags) {
-  ASSIGN_OR_RETURN(const ModelFolder folder, LoadModelFolder(flags.model));
+// Says what a GPU is called, how much of it is free, or why there is none; nothing about "cpu".
+absl::StatusOr<Device> ChooseDevice(const std::string& text) {
+  ASSIGN_OR_RETURN(const DeviceRequest request, ParseDeviceRequest(text));
+  ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDevice(request));
+  if (opened.module.has_value()) {
+    ASSIGN_OR_RETURN(const CudaModule::Memory memory,
+                     opened.module->DeviceMemory(opened.device.index));
+    constexpr double kGiB = 1 << 30;
+    std::fprintf(stderr, "%s: %s, %.1f of %.1f GiB free\n", opened.device.ToString().c_str(),
+                 opened.name.c_str(), static_cast<double>(memory.free_bytes) / kGiB,
+                 static_cast<double>(memory.total_bytes) / kGiB);
+  } else if (!opened.why_cpu.empty()) {
+    std::fprintf(stderr, "ordering on the CPU: %s\n", opened.why_cpu.c_str());
+  }
+  return opened.device;
+}
+
+absl::StatusOr<Ordering> Compute(const OrderFlags& flags, const Device& device) {
+  ASSIGN_OR_RETURN(ModelFolder folder, LoadModelFolder(flags.model));
   ASSIGN_OR_RETURN(const std::string fingerprint, ModelFingerprint(flags.model, /*cache_dir=*/""));
   ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source,
                    OpenSource(flags, folder.preprocessing));
@@ -40,13 +60,15 @@ absl::StatusOr<Ordering> Compute(const OrderFlags& flags) {
   options.images = flags.count;
   options.seed = flags.seed;
   if (flags.time_limit_seconds > 0) options.time_limit = absl::Seconds(flags.time_limit_seconds);
+  RETURN_IF_ERROR(MoveWeights(device, folder));
   return ComputeOrdering(folder, fingerprint, *source, options, DelayedProgress("ordering"));
 }
 
 absl::StatusOr<ExitStatus> RunOrder(const OrderFlags& flags) {
+  ASSIGN_OR_RETURN(const Device device, ChooseDevice(flags.device));  // before anything computes
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute,
                    ComputeThread::Create(flags.threads));
-  ASSIGN_OR_RETURN(const Ordering ordering, compute->Run([&] { return Compute(flags); }));
+  ASSIGN_OR_RETURN(const Ordering ordering, compute->Run([&] { return Compute(flags, device); }));
   RETURN_IF_ERROR(WriteOrdering(ordering, flags.output));
   std::printf("%s: ordering %s of %d blocks, %d channels and %d heads each, from %s\n",
               flags.output.c_str(), ordering.Id().c_str(), ordering.blocks, ordering.hidden,
@@ -71,6 +93,10 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
   verb->add_option("--time-limit", flags->time_limit_seconds,
                    "Seconds after which the best so far is kept; 0: none")
       ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_option("--device", flags->device,
+                   "auto, cpu, cuda or cuda:N; auto: the first GPU, else the CPU")
+      ->type_name("DEVICE")
       ->capture_default_str();
   verb->add_option("--threads", flags->threads, "Compute threads; 0: all cores")
       ->check(CLI::Range(0, 1024))

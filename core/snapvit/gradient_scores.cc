@@ -42,7 +42,7 @@ std::vector<at::Tensor> ScoredParameters(VitWeights& weights) {
 
 // Mean over each unit's share of the rows: [units·rows, D] -> [units].
 std::vector<float> MeanSquares(const at::Tensor& gradient, int64_t units) {
-  const at::Tensor means = gradient.square().reshape({units, -1}).mean(1).contiguous();
+  const at::Tensor means = gradient.square().reshape({units, -1}).mean(1).cpu().contiguous();
   return {means.data_ptr<float>(), means.data_ptr<float>() + units};
 }
 
@@ -120,11 +120,12 @@ class ScoreComputation {
   }
 
   absl::Status RunBatch() {
-    const at::Tensor pixels = NextViews();
-    if (pixels.size(0) == 0) return absl::OkStatus();
+    const at::Tensor host_pixels = NextViews();
+    if (host_pixels.size(0) == 0) return absl::OkStatus();
     const int64_t views = options_.global_views + options_.local_views;
-    const int64_t images = pixels.size(0) / views;
+    const int64_t images = host_pixels.size(0) / views;
     RETURN_IF_ERROR(Guard([&]() -> absl::Status {
+      const at::Tensor pixels = host_pixels.to(weights_.patch_weight.device());
       ASSIGN_OR_RETURN(const ReferenceOutput output, ReferenceForward(weights_, pixels));
       const at::Tensor embeddings = output.pooled.view({images, views, weights_.config.embed_dim});
       const at::Tensor loss = SelfDistillationLoss(embeddings, options_.global_views);
@@ -176,9 +177,11 @@ absl::StatusOr<GradientScores> ComputeGradientScores(const VitWeights& weights,
         options.global_views, " global, ", options.local_views, " local, ", source.size(),
         " images"));
   }
-  ScoreComputation computation(weights, preprocessing, source, options);
-  RETURN_IF_ERROR(computation.Run(progress));
-  return computation.Scores();
+  return Guard([&]() -> absl::StatusOr<GradientScores> {
+    ScoreComputation computation(weights, preprocessing, source, options);
+    RETURN_IF_ERROR(computation.Run(progress));
+    return computation.Scores();
+  });
 }
 
 }  // namespace snapvit

@@ -37,9 +37,10 @@ struct GradientScores {
   size_t images = 0;  // that went in
 };
 
-// `weights` in f32. Gradients of each image's loss are summed over all images before they are
-// squared (as published). CANCELLED if `progress` asks to stop; errors of images that cannot be
-// read name the file, and are returned only if more than a tenth of them fail.
+// `weights` in f32; computed on their device. Gradients of each image's loss are summed over all
+// images before they are squared (as published). CANCELLED if `progress` asks to stop; errors of
+// images that cannot be read name the file, and are returned only if more than a tenth of them
+// fail.
 absl::StatusOr<GradientScores> ComputeGradientScores(const VitWeights& weights,
                                                      const Preprocessing& preprocessing,
                                                      const CalibrationSource& source,
