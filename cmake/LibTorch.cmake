@@ -11,6 +11,7 @@ if(NOT EXISTS ${SNAPVIT_TORCH_DIR}/lib/libtorch_cpu.so)
     "Run scripts/setup.sh, or set SNAPVIT_TORCH_DIR to the torch folder of an installed torch 2.11.")
 endif()
 get_filename_component(_torch ${SNAPVIT_TORCH_DIR} REALPATH)
+set(SNAPVIT_TORCH_REAL_DIR ${_torch})
 
 # The wheel's include folder also holds an old protobuf and other headers that would shadow the
 # system's, so only these are seen, through a folder of links.

@@ -19,6 +19,9 @@ fi
 if grep -nE '#include [<"](ATen|torch|c10)/' -r core/scheduling core/base core/image server client --include='*.h' --include='*.cc'; then
   complain "no LibTorch in core/scheduling, core/base, core/image, server or client"
 fi
+if grep -nE '#include [<"](ATen|torch|c10|cuda)' core/device/*.h core/device/{cuda_module,device,open_device}.cc; then
+  complain "LibTorch and CUDA are in core/device/snapvit_cuda.cc alone"
+fi
 if grep -nE '#include "(server|client)/' -r core; then complain "core/ must not include server/ or client/"; fi
 if grep -nE '#include "(core|server)/' client/*.h client/*.cc; then
   complain "the client library depends on proto alone"

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 preset=${SNAPVIT_PRESET:-release}
 
 scripts/setup.sh
+# Where torch has its CUDA part, the gpu tests bring the CUDA module along: it compiles and links without a GPU.
 scripts/build.sh "$preset"
 
 status=0

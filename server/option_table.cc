@@ -55,7 +55,10 @@ absl::Status SetHostPort(std::string_view text, HostPort& value) {
 
 absl::Status SetDevice(std::string_view text, Options& o) {
   if (text.substr(0, 4) == "cuda") {
-    return BadValue(text, "auto or cpu: this snapvit-server is built without CUDA");
+    return BadValue(
+        text,
+        "auto or cpu: serving on a GPU is not built in yet. An ordering can be computed "
+        "on one (snapvit order --device cuda) and served here (--ordering FILE)");
   }
   return ParseChoice(text, kDevices, o.device);
 }

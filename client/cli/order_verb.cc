@@ -13,7 +13,9 @@
 #include "client/cli/verb.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
+#include "core/device/open_device.h"
 #include "core/model/fingerprint.h"
+#include "core/model/torch_device.h"
 #include "core/snapvit/order.h"
 #include "core/snapvit/published_order.h"
 
@@ -31,6 +33,7 @@ struct OrderFlags {
   std::optional<int> evaluations;  // of the published recipe
   uint64_t seed = OrderOptions().seed;
   double time_limit_seconds = 0;  // 0: none
+  std::string device = "cpu";
   int threads = 0;
   std::string trace;  // of the published recipe; empty: none
   std::string output;
@@ -59,12 +62,30 @@ struct OrderResult {
   bool finished() const { return static_cast<int>(steps.size()) == evaluations; }
 };
 
-absl::StatusOr<OrderResult> Compute(const OrderFlags& flags) {
-  ASSIGN_OR_RETURN(const ModelFolder folder, LoadModelFolder(flags.model));
+// Says what a GPU is called, how much of it is free, or why there is none; nothing about "cpu".
+absl::StatusOr<Device> ChooseDevice(const std::string& text) {
+  ASSIGN_OR_RETURN(const DeviceRequest request, ParseDeviceRequest(text));
+  ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDevice(request));
+  if (opened.module.has_value()) {
+    ASSIGN_OR_RETURN(const CudaModule::Memory memory,
+                     opened.module->DeviceMemory(opened.device.index));
+    constexpr double kGiB = 1 << 30;
+    std::fprintf(stderr, "%s: %s, %.1f of %.1f GiB free\n", opened.device.ToString().c_str(),
+                 opened.name.c_str(), static_cast<double>(memory.free_bytes) / kGiB,
+                 static_cast<double>(memory.total_bytes) / kGiB);
+  } else if (!opened.why_cpu.empty()) {
+    std::fprintf(stderr, "ordering on the CPU: %s\n", opened.why_cpu.c_str());
+  }
+  return opened.device;
+}
+
+absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& device) {
+  ASSIGN_OR_RETURN(ModelFolder folder, LoadModelFolder(flags.model));
   ASSIGN_OR_RETURN(const std::string fingerprint, ModelFingerprint(flags.model, /*cache_dir=*/""));
-  ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source,
-                   OpenCalibration(flags.images, flags.images_needed(), folder.preprocessing,
-                                   flags.seed));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<CalibrationSource> source,
+      OpenCalibration(flags.images, flags.images_needed(), folder.preprocessing, flags.seed));
+  RETURN_IF_ERROR(MoveWeights(device, folder));
   const ProgressFn progress = DelayedProgress("ordering");
   OrderResult result;
   if (flags.published()) {
@@ -135,9 +156,10 @@ void EndSearch(const OrderFlags& flags, const OrderResult& result) {
 
 absl::StatusOr<ExitStatus> RunOrder(const OrderFlags& flags) {
   RETURN_IF_ERROR(CheckFlags(flags));
+  ASSIGN_OR_RETURN(const Device device, ChooseDevice(flags.device));  // before anything computes
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute,
                    ComputeThread::Create(flags.threads));
-  const absl::StatusOr<OrderResult> result = compute->Run([&] { return Compute(flags); });
+  const absl::StatusOr<OrderResult> result = compute->Run([&] { return Compute(flags, device); });
   if (absl::IsCancelled(result.status())) return Stopped(flags, result.status());
   RETURN_IF_ERROR(result.status());
   const Ordering& ordering = result->ordering;
@@ -184,6 +206,10 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
   verb->add_option("--time-limit", flags->time_limit_seconds,
                    "Seconds after which the best so far is kept; 0: none")
       ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb->add_option("--device", flags->device,
+                   "auto, cpu, cuda or cuda:N; auto: the first GPU, else the CPU")
+      ->type_name("DEVICE")
       ->capture_default_str();
   verb->add_option("--threads", flags->threads, "Compute threads; 0: all cores")
       ->check(CLI::Range(0, 1024))

@@ -48,13 +48,11 @@ struct Source {
     const int64_t kept = keep * unit_size;
     const int64_t pruned = means.size(0) - kept;
     StructureCorrection result;
-    at::Tensor added =
-        at::matmul(means.narrow(0, kept, pruned), weight.narrow(0, kept, pruned));
+    at::Tensor added = at::matmul(means.narrow(0, kept, pruned), weight.narrow(0, kept, pruned));
     if (low_rank != nullptr && low_rank->rank > 0) {
       result.in = BFloat16(low_rank->in, kept, low_rank->rank);
       result.out = BFloat16(low_rank->out, low_rank->rank, weight.size(1));
-      const at::Tensor at_mean =
-          at::matmul(means.narrow(0, 0, kept), result.in.to(at::kFloat));
+      const at::Tensor at_mean = at::matmul(means.narrow(0, 0, kept), result.in.to(at::kFloat));
       added = added - at::matmul(at_mean, result.out.to(at::kFloat));
     }
     result.bias = (bias.to(at::kFloat) + added).to(bias.scalar_type());
@@ -68,9 +66,9 @@ Source SourceOf(const PermutedWeights& weights, const UnitRanking& ranking,
   const int block = structure % config.depth;
   const PermutedBlock& tensors = weights.blocks[block];
   if (structure < config.depth) {
-    const std::span<const float> means = std::span(corrections.mlp_means)
-                                             .subspan(static_cast<size_t>(block) * config.mlp_hidden,
-                                                      config.mlp_hidden);
+    const std::span<const float> means =
+        std::span(corrections.mlp_means)
+            .subspan(static_cast<size_t>(block) * config.mlp_hidden, config.mlp_hidden);
     return {tensors.fc2_weight.to(at::kFloat), tensors.fc2_bias,
             RankedMeans(means, ranking.channels(block), 1), 1};
   }

@@ -56,6 +56,22 @@ PermutedBlock PermuteBlock(const VitConfig& config, const BlockWeights& block,
   return out;
 }
 
+// Every parameter, defined or not.
+std::vector<at::Tensor*> TensorsOf(PermutedWeights& weights) {
+  std::vector<at::Tensor*> tensors = {
+      &weights.patch_weight, &weights.patch_bias, &weights.class_token, &weights.position_embedding,
+      &weights.norm_weight,  &weights.norm_bias,  &weights.head_weight, &weights.head_bias};
+  for (PermutedBlock& block : weights.blocks) {
+    for (at::Tensor* tensor :
+         {&block.norm1_weight, &block.norm1_bias, &block.qkv_weight, &block.qkv_bias,
+          &block.proj_weight, &block.proj_bias, &block.norm2_weight, &block.norm2_bias,
+          &block.fc1_weight, &block.fc1_bias, &block.fc2_weight, &block.fc2_bias}) {
+      tensors.push_back(tensor);
+    }
+  }
+  return tensors;
+}
+
 }  // namespace
 
 absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRanking* ranking,
@@ -71,8 +87,8 @@ absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRan
       std::optional<at::Tensor> heads;
       std::optional<at::Tensor> channels;
       if (ranking != nullptr) {
-        heads = Index(ranking->heads(i));
-        channels = Index(ranking->channels(i));
+        heads = Index(ranking->heads(i)).to(weights.patch_weight.device());
+        channels = Index(ranking->channels(i)).to(weights.patch_weight.device());
       }
       out.blocks.push_back(PermuteBlock(weights.config, weights.blocks[i], heads, channels, dtype));
     }
@@ -84,19 +100,21 @@ absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRan
   });
 }
 
+absl::StatusOr<PermutedWeights> To(const PermutedWeights& weights, at::Device device) {
+  return Guard([&] {
+    PermutedWeights result = weights;
+    for (at::Tensor* tensor : TensorsOf(result)) {
+      if (tensor->defined()) *tensor = tensor->to(device);
+    }
+    return result;
+  });
+}
+
 size_t PermutedWeights::Bytes() const {
   size_t bytes = 0;
-  const auto add = [&bytes](std::initializer_list<at::Tensor> tensors) {
-    for (const at::Tensor& tensor : tensors) {
-      if (tensor.defined()) bytes += tensor.nbytes();
-    }
-  };
-  add({patch_weight, patch_bias, class_token, position_embedding, norm_weight, norm_bias,
-       head_weight, head_bias});
-  for (const PermutedBlock& block : blocks) {
-    add({block.norm1_weight, block.norm1_bias, block.qkv_weight, block.qkv_bias, block.proj_weight,
-         block.proj_bias, block.norm2_weight, block.norm2_bias, block.fc1_weight, block.fc1_bias,
-         block.fc2_weight, block.fc2_bias});
+  PermutedWeights same = *this;  // tensors are handles
+  for (const at::Tensor* tensor : TensorsOf(same)) {
+    if (tensor->defined()) bytes += tensor->nbytes();
   }
   return bytes;
 }

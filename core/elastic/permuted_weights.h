@@ -47,10 +47,14 @@ struct PermutedWeights {
 };
 
 // Copies `weights` once, permuted by `ranking` (identity if null) and converted to `dtype`. Nothing
-// of the result refers to `weights`, so a mapped checkpoint can be released afterwards.
-// RESOURCE_EXHAUSTED if memory is.
+// of the result refers to `weights`, so a mapped checkpoint can be released afterwards. The result
+// is on the device of `weights`. RESOURCE_EXHAUSTED if memory is.
 absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRanking* ranking,
                                         at::ScalarType dtype);
+
+// The weights on `device`: copies, or the same tensors if they are there already. Views are made
+// from the result: those of `weights` stay where they are. RESOURCE_EXHAUSTED without memory there.
+absl::StatusOr<PermutedWeights> To(const PermutedWeights& weights, at::Device device);
 
 class CorrectionSet;
 

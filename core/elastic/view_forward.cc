@@ -11,8 +11,9 @@ at::Tensor LayerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Te
 }
 
 // Patches as rows (the convolution with stride = kernel is one matrix product), plus class token
-// and positions.
-at::Tensor Embed(const PermutedWeights& weights, const at::Tensor& pixels) {
+// and positions. Everything after this is where its input is: on the device of the weights.
+at::Tensor Embed(const PermutedWeights& weights, const at::Tensor& host_pixels) {
+  const at::Tensor pixels = host_pixels.to(weights.patch_weight.device());
   const VitConfig& config = weights.config;
   const int64_t batch = pixels.size(0);
   const int64_t patch = config.patch_size;

@@ -11,7 +11,8 @@
 namespace snapvit {
 
 // All functions throw c10::Error like ATen itself: call them inside Guard
-// (core/model/torch_guard.h). Thread-safe: weights and views are only read.
+// (core/model/torch_guard.h). Thread-safe: weights and views are only read. Weights, views and
+// results are on one device; pixels may be elsewhere and are copied to it.
 
 // pixels [B, 3, H, W] f32, normalised -> tokens [B, N, D] f32 after the last block and, unless the
 // model norms after pooling, after the final norm.

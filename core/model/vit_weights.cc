@@ -39,4 +39,14 @@ absl::StatusOr<VitWeights> ToFloat32(const VitWeights& weights) {
   });
 }
 
+absl::StatusOr<VitWeights> To(const VitWeights& weights, at::Device device) {
+  return Guard([&] {
+    VitWeights result = weights;
+    for (at::Tensor* tensor : TensorsOf(result)) {
+      if (tensor->defined()) *tensor = tensor->to(device);
+    }
+    return result;
+  });
+}
+
 }  // namespace snapvit

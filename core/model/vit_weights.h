@@ -48,6 +48,10 @@ std::vector<at::Tensor*> TensorsOf(VitWeights& weights);
 // without memory.
 absl::StatusOr<VitWeights> ToFloat32(const VitWeights& weights);
 
+// The weights on `device`: copies, or the same tensors if they are there already.
+// RESOURCE_EXHAUSTED without memory there.
+absl::StatusOr<VitWeights> To(const VitWeights& weights, at::Device device);
+
 }  // namespace snapvit
 
 #endif  // SNAPVIT_CORE_MODEL_VIT_WEIGHTS_H_

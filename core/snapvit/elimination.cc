@@ -8,18 +8,18 @@
 namespace snapvit {
 namespace {
 
-at::Tensor Index(const std::vector<int64_t>& values) {
-  return at::tensor(at::ArrayRef<int64_t>(values), at::kLong);
+at::Tensor Index(const std::vector<int64_t>& values, at::Device device) {
+  return at::tensor(at::ArrayRef<int64_t>(values), at::kLong).to(device);
 }
 
 // Rows of the units at `positions`.
-at::Tensor RowsOf(const std::vector<int64_t>& positions, int64_t unit_size) {
+at::Tensor RowsOf(const std::vector<int64_t>& positions, int64_t unit_size, at::Device device) {
   std::vector<int64_t> rows;
   rows.reserve(positions.size() * unit_size);
   for (const int64_t position : positions) {
     for (int64_t i = 0; i < unit_size; ++i) rows.push_back(position * unit_size + i);
   }
-  return Index(rows);
+  return Index(rows, device);
 }
 
 // What is left of a half, and what its units cost.
@@ -45,10 +45,11 @@ class Elimination {
       units_.clear();
       return removed;
     }
-    const at::Tensor out = RowsOf({positions.begin(), positions.begin() + count}, unit_size_);
+    const at::Tensor out =
+        RowsOf({positions.begin(), positions.begin() + count}, unit_size_, weight_.device());
     std::vector<int64_t> kept(positions.begin() + count, positions.end());
     std::sort(kept.begin(), kept.end());
-    Adapt(out, RowsOf(kept, unit_size_));
+    Adapt(out, RowsOf(kept, unit_size_, weight_.device()));
     std::vector<int> units;
     for (const int64_t position : kept) units.push_back(units_[position]);
     units_ = std::move(units);
@@ -58,7 +59,7 @@ class Elimination {
  private:
   // Positions of the units that are left, cheapest first.
   std::vector<int64_t> ByCost() const {
-    const at::Tensor costs = (unit_size_ == 1 ? SingleCosts() : GroupCosts()).contiguous();
+    const at::Tensor costs = (unit_size_ == 1 ? SingleCosts() : GroupCosts()).cpu().contiguous();
     const double* cost = costs.data_ptr<double>();
     std::vector<int64_t> positions(units_.size());
     std::iota(positions.begin(), positions.end(), 0);
@@ -73,7 +74,7 @@ class Elimination {
 
   at::Tensor GroupCosts() const {
     const auto groups = static_cast<int64_t>(units_.size());
-    at::Tensor costs = at::empty({groups}, at::kDouble);
+    at::Tensor costs = at::empty({groups}, weight_.options());
     for (int64_t i = 0; i < groups; ++i) {
       const int64_t first = i * unit_size_;
       const at::Tensor own = precision_.narrow(0, first, unit_size_).narrow(1, first, unit_size_);

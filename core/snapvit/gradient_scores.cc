@@ -61,7 +61,7 @@ at::Tensor UnitRows(const at::Tensor& embeddings) {
 
 // Mean over each unit's share of the rows: [units·rows, D] -> [units].
 std::vector<float> MeanSquares(const at::Tensor& gradient, int64_t units) {
-  const at::Tensor means = gradient.square().reshape({units, -1}).mean(1).contiguous();
+  const at::Tensor means = gradient.square().reshape({units, -1}).mean(1).cpu().contiguous();
   return {means.data_ptr<float>(), means.data_ptr<float>() + units};
 }
 
@@ -140,7 +140,7 @@ class ScoreComputation {
 
   absl::Status RunBatch() {
     return Guard([&]() -> absl::Status {
-      const at::Tensor pixels = NextViews();
+      const at::Tensor pixels = NextViews().to(gradients_.device());
       const int64_t images = pixels.size(0) / crops_.views();
       const at::Tensor by_image =
           pixels.view({images, crops_.views(), 3, preprocessing_.height, preprocessing_.width});
@@ -148,10 +148,10 @@ class ScoreComputation {
       for (const at::Tensor& part :
            by_image.split(static_cast<int64_t>(differentiated_images_), /*dim=*/0)) {
         if (part.size(0) == 0) continue;
-        RETURN_IF_ERROR(options_.collapsed
-                            ? gradients_.AddCollapsed(part, terms / static_cast<double>(images))
-                            : gradients_.AddBatch(part.flatten(0, 1), crops_.views(),
-                                                  options_.global_views));
+        RETURN_IF_ERROR(
+            options_.collapsed
+                ? gradients_.AddCollapsed(part, terms / static_cast<double>(images))
+                : gradients_.AddBatch(part.flatten(0, 1), crops_.views(), options_.global_views));
       }
       return absl::OkStatus();
     });
@@ -248,9 +248,11 @@ absl::StatusOr<GradientScores> ComputeGradientScores(const VitWeights& weights,
         options.global_views, " global, ", options.local_views, " local, ", source.size(),
         " images"));
   }
-  ScoreComputation computation(weights, preprocessing, source, options);
-  RETURN_IF_ERROR(computation.Run(progress));
-  return computation.Scores();
+  return Guard([&]() -> absl::StatusOr<GradientScores> {
+    ScoreComputation computation(weights, preprocessing, source, options);
+    RETURN_IF_ERROR(computation.Run(progress));
+    return computation.Scores();
+  });
 }
 
 }  // namespace snapvit

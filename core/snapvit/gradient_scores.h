@@ -68,12 +68,14 @@ class GradientAccumulator {
   absl::Status AddBatch(const at::Tensor& pixels, int64_t views, int64_t global_views,
                         double weight = 1);
 
-  // The same with collapsed views (CollapsedViews): `pixels` [images, 2, 3, H, W], of each image one
-  // global crop, which is the teacher, and one local, the student; one term an image.
+  // The same with collapsed views (CollapsedViews): `pixels` [images, 2, 3, H, W], of each image
+  // one global crop, which is the teacher, and one local, the student; one term an image.
   absl::Status AddCollapsed(const at::Tensor& pixels, double weight);
 
   // The squares of what was added; `images` counts those of all batches.
   GradientScores Scores() const;
+
+  at::Device device() const { return weights_.patch_weight.device(); }  // where pixels belong
 
  private:
   VitWeights weights_;  // only the scored parameters require gradients
@@ -82,10 +84,11 @@ class GradientAccumulator {
   size_t images_ = 0;
 };
 
-// `weights` in f32. Gradients of each image's loss are summed over all images before they are
-// squared (as published), with CollapsedViews averaged over each batch first; images that cannot be
-// read count as absent. CANCELLED if `progress` asks to stop; errors of images that cannot be
-// read name the file, and are returned only if more than a tenth of them fail.
+// `weights` in f32; computed on their device. Gradients of each image's loss are summed over all
+// images before they are squared (as published), with CollapsedViews averaged over each batch
+// first; images that cannot be read count as absent. CANCELLED if `progress` asks to stop; errors
+// of images that cannot be read name the file, and are returned only if more than a tenth of them
+// fail.
 absl::StatusOr<GradientScores> ComputeGradientScores(const VitWeights& weights,
                                                      const Preprocessing& preprocessing,
                                                      const CalibrationSource& source,

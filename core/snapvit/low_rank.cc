@@ -41,7 +41,8 @@ at::Tensor StartDirections(int64_t width, int64_t count) {
 std::pair<at::Tensor, at::Tensor> LeadingDirections(const at::Tensor& matrix, int64_t rank) {
   const int64_t width = matrix.size(1);
   const int64_t directions = std::min(width, rank + kExtraDirections);
-  at::Tensor basis = std::get<0>(at::linalg_qr(StartDirections(width, directions)));
+  at::Tensor basis =
+      std::get<0>(at::linalg_qr(StartDirections(width, directions).to(matrix.device())));
   for (int i = 0; i < kIterations; ++i) {
     basis = std::get<0>(at::linalg_qr(at::matmul(matrix.t(), at::matmul(matrix, basis))));
   }
@@ -61,7 +62,7 @@ at::Tensor RankedRows(const std::vector<int>& order, int64_t unit_size) {
 }
 
 std::vector<uint16_t> BFloat16Bits(const at::Tensor& tensor) {
-  const at::Tensor rounded = tensor.to(at::kBFloat16).contiguous();
+  const at::Tensor rounded = tensor.to(at::kBFloat16).cpu().contiguous();
   std::vector<uint16_t> bits(rounded.numel());
   std::memcpy(bits.data(), rounded.data_ptr(), bits.size() * sizeof(uint16_t));
   return bits;
@@ -71,7 +72,7 @@ std::vector<uint16_t> BFloat16Bits(const at::Tensor& tensor) {
 
 std::vector<LowRankParts> CorrectHalf(const HalfProblem& half, const std::vector<int>& order,
                                       const std::vector<int>& keeps, int rank) {
-  const at::Tensor rows = RankedRows(order, half.unit_size);
+  const at::Tensor rows = RankedRows(order, half.unit_size).to(half.weight.device());
   const at::Tensor weight = half.weight.index_select(0, rows);
   const at::Tensor factor =
       at::linalg_cholesky(half.covariance.index_select(0, rows).index_select(1, rows));
@@ -82,17 +83,18 @@ std::vector<LowRankParts> CorrectHalf(const HalfProblem& half, const std::vector
     const int64_t kept = keep * half.unit_size;
     const at::Tensor across = factor.narrow(0, kept, all - kept).narrow(1, 0, kept);  // L_pk
     const at::Tensor own = factor.narrow(0, 0, kept).narrow(1, 0, kept);              // L_kk
-    const at::Tensor predicted = at::matmul(
-        at::matmul(across.t(), weight.narrow(0, kept, all - kept)), metric.root);
+    const at::Tensor predicted =
+        at::matmul(at::matmul(across.t(), weight.narrow(0, kept, all - kept)), metric.root);
     const auto [directions, squares] =
         LeadingDirections(predicted, std::min<int64_t>({rank, kept, weight.size(1)}));
     LowRankParts parts;
     parts.keep = keep;
     parts.in = at::linalg_solve_triangular(own.t(), at::matmul(predicted, directions),
                                            /*upper=*/true)
-                   .to(at::kFloat);
-    parts.out = at::matmul(directions.t(), metric.inverse).to(at::kFloat);
-    const at::Tensor gains = squares.contiguous();
+                   .to(at::kFloat)
+                   .cpu();
+    parts.out = at::matmul(directions.t(), metric.inverse).to(at::kFloat).cpu();
+    const at::Tensor gains = squares.cpu().contiguous();
     parts.gains.assign(gains.data_ptr<double>(), gains.data_ptr<double>() + gains.numel());
     result.push_back(std::move(parts));
   }
@@ -121,7 +123,7 @@ std::vector<int> AllocateRanks(const std::vector<const LowRankParts*>& correctio
     if (rank < gains.size() && gains[rank] > 0) queue.push({gains[rank] / size(i), i});
   };
   for (size_t i = 0; i < corrections.size(); ++i) push(i);
-  for (; !queue.empty(); ) {
+  for (; !queue.empty();) {
     const size_t i = queue.top().correction;
     queue.pop();
     if (size(i) > bytes) continue;  // a smaller one may still fit

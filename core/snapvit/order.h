@@ -34,9 +34,9 @@ struct OrderOptions {
 size_t CalibrationImagesFor(size_t statistics_images);
 
 // `fingerprint` goes into the ordering. Deterministic for a seed, source and machine unless time
-// runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of the weights, the statistics
-// and activations of UnitStatisticsOptions, and about five times 8·max(h, H·dh)² bytes. REQUIRES:
-// the calling thread may use ATen.
+// runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of the weights, the
+// statistics and activations of UnitStatisticsOptions, and about five times 8·max(h, H·dh)² bytes.
+// REQUIRES: the calling thread may use ATen.
 absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::string& fingerprint,
                                          const CalibrationSource& source,
                                          const OrderOptions& options, const ProgressFn& progress);

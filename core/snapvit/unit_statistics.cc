@@ -32,10 +32,10 @@ size_t ActivationBytesPerImage(const VitConfig& config) {
 
 // Sums over tokens, from which one half's statistics are made.
 struct HalfSums {
-  HalfSums(int64_t units, int64_t width)
-      : first(at::zeros({units})),
-        second(at::zeros({units, units})),
-        metric(at::zeros({width, width})) {}
+  HalfSums(int64_t units, int64_t width, const at::TensorOptions& options)
+      : first(at::zeros({units}, options)),
+        second(at::zeros({units, units}, options)),
+        metric(at::zeros({width, width}, options)) {}
 
   // units [B, N, n], gradients [B, N, D].
   void Add(const at::Tensor& units, const at::Tensor& gradients) {
@@ -80,11 +80,11 @@ class StatisticsComputation {
         end_(std::min(source.size(), options.first_image + options.images)),
         next_(options.first_image) {
     const VitConfig& config = weights.config;
-    batch_images_ = std::clamp<size_t>(
-        options.activation_bytes / ActivationBytesPerImage(config), 1, kMostBatchImages);
+    batch_images_ = std::clamp<size_t>(options.activation_bytes / ActivationBytesPerImage(config),
+                                       1, kMostBatchImages);
     for (int half = 0; half < 2 * config.depth; ++half) {
       const int64_t units = half % 2 == 0 ? config.num_heads * config.head_dim : config.mlp_hidden;
-      sums_.emplace_back(units, config.embed_dim);
+      sums_.emplace_back(units, config.embed_dim, weights.patch_weight.options());
     }
   }
 
@@ -125,11 +125,12 @@ class StatisticsComputation {
 
   absl::Status MeasureMean() {
     const size_t end = std::min(end_, options_.first_image + kImagesForMean);
-    at::Tensor sum = at::zeros({weights_.config.embed_dim});
+    at::Tensor sum = at::zeros({weights_.config.embed_dim}, weights_.patch_weight.options());
     int64_t images = 0;
     for (size_t first = options_.first_image; first < end; first += batch_images_) {
-      const at::Tensor pixels = PreprocessedImages(source_, preprocessing_, first,
-                                                   std::min(batch_images_, end - first));
+      const at::Tensor pixels =
+          PreprocessedImages(source_, preprocessing_, first, std::min(batch_images_, end - first))
+              .to(weights_.patch_weight.device());
       if (pixels.size(0) == 0) continue;
       ASSIGN_OR_RETURN(const at::Tensor embeddings, Embeddings(pixels, /*taps=*/nullptr));
       sum.add_(embeddings.sum(0));
@@ -145,16 +146,18 @@ class StatisticsComputation {
     const at::Tensor centred = embeddings.detach() - mean_;
     const at::Tensor length = centred.norm(2, {-1}, /*keepdim=*/true);
     const at::Tensor unit = centred / length;
-    at::Tensor normal = at::empty_like(centred);
+    at::Tensor normal = at::empty(centred.sizes(), at::kFloat);
     Random random(options_.seed, next_);
     float* out = normal.data_ptr<float>();
     for (int64_t i = 0; i < normal.numel(); ++i) out[i] = static_cast<float>(random.Normal());
+    normal = normal.to(centred.device());
     return (normal - (normal * unit).sum(1, /*keepdim=*/true) * unit) / length;
   }
 
   absl::Status RunBatch() {
     const size_t count = std::min(batch_images_, end_ - next_);
-    at::Tensor pixels = PreprocessedImages(source_, preprocessing_, next_, count, &unreadable_);
+    at::Tensor pixels = PreprocessedImages(source_, preprocessing_, next_, count, &unreadable_)
+                            .to(weights_.patch_weight.device());
     next_ += count;
     if (pixels.size(0) == 0) return absl::OkStatus();
     pixels.set_requires_grad(true);  // else there would be no graph: the weights need no gradients

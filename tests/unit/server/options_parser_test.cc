@@ -149,7 +149,7 @@ TEST(ParseOptions, BadValuesNameSourceValueAndExpectation) {
 
 TEST(ParseOptions, SaysWhatIsNotBuiltIn) {
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--device", "cuda:0"})),
-              HasSubstr("built without CUDA"));
+              HasSubstr("serving on a GPU is not built in yet"));
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--dtype", "int8"})), HasSubstr("not built in"));
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--corrections", "full"})),
               HasSubstr("only corrections"));

@@ -63,6 +63,15 @@ TEST_F(CommandLineTest, WrongUsageIsTwoAndNamesWhatIsWrong) {
   EXPECT_THAT(RunSnapvit({"embed", "x", "--model", "/no/model"}).err, HasSubstr("/no/model"));
 }
 
+TEST_F(CommandLineTest, ADeviceThatCannotBeOpenedOrdersNothing) {
+  const std::string output = folder_.path() + "/new.safetensors";
+  const CommandLineRun run =
+      RunSnapvit({"order", "--model", Source("models/demo"), "--device", "gpu", "-o", output});
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr("'gpu', expected auto, cpu, cuda or cuda:N"));
+  EXPECT_FALSE(std::filesystem::exists(output));
+}
+
 TEST_F(CommandLineTest, UnknownBudgetNamesTheAcceptedForms) {
   const CommandLineRun run = RunOnDemo("classify", {image_, "--budget", "much"});
   EXPECT_EQ(run.status, 2);

@@ -169,6 +169,28 @@ TEST_P(ViewTest, Bfloat16StaysCloseToFloat32) {
   EXPECT_LT(half->weight_bytes(), full->weight_bytes() * 0.6);
 }
 
+// ATen's meta device has shapes and no values, and stands in for a GPU as far as its operators go.
+TEST_P(ViewTest, MovedWeightsTakeTheirViewsAndPixelsAlong) {
+  const auto model = Elastic(folder_, ordering_, 16);
+  const PermutedWeights weights = *To(model->state().weights, at::kMeta);
+  EXPECT_EQ(weights.Bytes(), model->weight_bytes());
+  const View view = MakeView(weights, model->ladder().rung(0).keep);
+  for (const BlockView& block : view) {
+    for (const at::Tensor& tensor : {block.qkv_weight, block.proj_weight, block.fc1_weight,
+                                     block.fc1_bias, block.fc2_weight}) {
+      EXPECT_TRUE(tensor.is_meta());
+    }
+  }
+  EXPECT_TRUE(EmbedPatches(weights, pixels_).is_meta());  // pixels on the CPU
+  EXPECT_TRUE(model->state().weights.blocks[0].fc1_weight.is_cpu());
+}
+
+TEST_P(ViewTest, MovingToTheSameDeviceCopiesNothing) {
+  const auto model = Elastic(folder_, ordering_, 16);
+  const PermutedWeights same = *To(model->state().weights, at::kCPU);
+  EXPECT_TRUE(same.blocks[0].fc1_weight.is_alias_of(model->state().weights.blocks[0].fc1_weight));
+}
+
 TEST(ElasticModel, RefusesAnOrderingOfAnotherShape) {
   const ModelFolder folder = RandomModel(DemoVit(), 1);
   EXPECT_EQ(ElasticModel::Create(folder, RandomOrdering(VitSmall16(), 1), {}).status().code(),

@@ -87,6 +87,12 @@ TEST_F(GradientScoresTest, LeavesTheModelAsItWas) {
   EXPECT_FALSE(folder_.weights.blocks[0].qkv_weight.grad().defined());
 }
 
+// Weights on ATen's meta device, which has no convolution: what a GPU fails at is a status as well.
+TEST_F(GradientScoresTest, AFailureOfTheDeviceIsAStatus) {
+  folder_.weights = *To(folder_.weights, at::kMeta);
+  EXPECT_EQ(Compute(folder_, {.images = 2}).status().code(), absl::StatusCode::kInternal);
+}
+
 TEST_F(GradientScoresTest, StopsInTimeAndWhenAsked) {
   const GradientScores scores =
       *Compute(folder_, {.images = 20, .stop_at = absl::InfinitePast(), .activation_bytes = 1});

@@ -1,0 +1,37 @@
+# Target snapvit_cuda: lib/libsnapvit_cuda.so, the module that the programs load for a GPU (core/device/README.md).
+# It needs the CUDA part of the torch wheel and the runtime's headers beside it, no CUDA toolkit and no GPU: what
+# libtorch_cuda itself needs (cuDNN, cuBLAS, …) has to be there when it is loaded, not when it is linked.
+#   SNAPVIT_CUDA=OFF  the target is there if it can be built, but not part of a plain build
+#   SNAPVIT_CUDA=ON   it is, and it is an error if it cannot be built
+set(_missing "")
+foreach(_file torch/lib/libtorch_cuda.so torch/lib/libc10_cuda.so nvidia/cu13/lib/libcudart.so.13
+        nvidia/cu13/include/cuda_runtime_api.h)
+  # The torch folder may have another name than torch; nvidia/ is its sibling, as pip installs them.
+  string(REGEX REPLACE "^torch/" "${SNAPVIT_TORCH_REAL_DIR}/" _path ${_file})
+  string(REGEX REPLACE "^nvidia/" "${SNAPVIT_TORCH_REAL_DIR}/../nvidia/" _path ${_path})
+  if(NOT EXISTS ${_path})
+    list(APPEND _missing ${_file})
+  endif()
+endforeach()
+if(_missing)
+  if(SNAPVIT_CUDA)
+    message(FATAL_ERROR "SNAPVIT_CUDA=ON, but ${SNAPVIT_TORCH_DIR} and its sibling nvidia/ lack ${_missing}")
+  endif()
+  message(STATUS "No target snapvit_cuda: ${_missing} not found")
+  return()
+endif()
+
+add_library(snapvit_cuda MODULE ${CMAKE_SOURCE_DIR}/core/device/snapvit_cuda.cc)
+if(NOT SNAPVIT_CUDA)
+  set_target_properties(snapvit_cuda PROPERTIES EXCLUDE_FROM_ALL ON)
+endif()
+set_target_properties(snapvit_cuda PROPERTIES
+  LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib  # from bin/ and tests/ it is ../lib
+  CXX_VISIBILITY_PRESET hidden)
+target_include_directories(snapvit_cuda PRIVATE ${CMAKE_SOURCE_DIR})
+target_include_directories(snapvit_cuda SYSTEM PRIVATE ${SNAPVIT_TORCH_REAL_DIR}/../nvidia/cu13/include)
+target_compile_options(snapvit_cuda PRIVATE ${SNAPVIT_WARNINGS})
+# No symbol of libtorch_cuda is used, and yet it must be loaded: its kernels register themselves.
+target_link_options(snapvit_cuda PRIVATE
+  -Wl,--no-as-needed -Wl,--allow-shlib-undefined -L${SNAPVIT_TORCH_REAL_DIR}/../nvidia/cu13/lib)
+target_link_libraries(snapvit_cuda PRIVATE snapvit::torch torch_cuda c10_cuda -l:libcudart.so.13)
