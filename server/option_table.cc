@@ -69,8 +69,9 @@ absl::Status SetDtype(std::string_view text, Options& o) {
 }
 
 absl::Status SetCorrections(std::string_view text, Options& o) {
-  if (text != "none") return BadValue(text, "none, the only corrections that are built in");
-  o.corrections = std::string(text);
+  const absl::StatusOr<CorrectionMode> mode = ParseCorrectionMode(text);
+  if (!mode.ok()) return BadValue(text, "none, bias or full");
+  o.corrections = *mode;
   return absl::OkStatus();
 }
 
@@ -168,8 +169,8 @@ constexpr OptionRow kTable[] = {
     {kLadder, "cache-dir", "DIR", "Where computed orderings are kept; $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit if not set.",
      [](std::string_view t, Options& o) { return ParseText(t, o.cache_dir); },
      [](const Options& o) { return o.cache_dir; }},
-    {kLadder, "corrections", "none", "Corrections of pruned views.", SetCorrections,
-     [](const Options& o) { return o.corrections; }},
+    {kLadder, "corrections", "none|bias|full", "What takes the place of pruned units, as far as the ordering has it.", SetCorrections,
+     [](const Options& o) { return std::string(CorrectionModeName(o.corrections)); }},
     {kLadder, "rungs", "N", "Views on the ladder, before equal ones are merged.",
      [](std::string_view t, Options& o) { return SetWhole(t, 1, 1000, o.rungs); },
      [](const Options& o) { return absl::StrCat(o.rungs); }},

@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "core/elastic/budget.h"
+#include "core/elastic/corrections.h"
 #include "server/host_port.h"
 
 namespace snapvit {
@@ -36,7 +37,7 @@ struct ServerOptions {
   absl::Duration order_time = absl::Minutes(5);
   std::string calibration = "synthetic";  // or synthetic:KIND, a folder, a list file
   std::string cache_dir;                  // empty: $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit
-  std::string corrections = "none";
+  CorrectionMode corrections = CorrectionMode::kFull;
   int rungs = 31;
   std::optional<FloorTarget> floor;  // nothing: by fidelity (served_model_builder.h)
 

@@ -77,6 +77,7 @@ ModelHost::Options HostOptions(const ServerOptions& options) {
   host.loader.calibration = options.calibration;
   host.loader.order_time = options.order_time;
   host.loader.ladder.rungs = options.rungs;
+  host.loader.ladder.corrections = options.corrections;
   host.loader.dtype = Dtype(options);
   host.order_at_start = options.order_at_start;
   host.warmup = options.warmup;

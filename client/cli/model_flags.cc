@@ -19,6 +19,10 @@ void AddModelFlags(CLI::App& verb, ModelFlags& flags) {
   verb.add_option("--rungs", flags.rungs, "Ladder targets between compute 1 and 0.25")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  verb.add_option("--corrections", flags.corrections,
+                  "What takes the place of pruned units, as far as the ordering has it")
+      ->check(CLI::IsMember({"none", "bias", "full"}))
+      ->capture_default_str();
   verb.add_option("--threads", flags.threads, "Compute threads of a local model; 0: all cores")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -30,6 +34,8 @@ ElasticLoaderOptions ToLoaderOptions(const ModelFlags& flags) {
   options.ordering_file = flags.ordering;
   options.cache_dir = flags.cache_dir;
   options.ladder.rungs = flags.rungs;
+  options.ladder.corrections =
+      ParseCorrectionMode(flags.corrections).value_or(options.ladder.corrections);
   options.dtype = flags.dtype == "bf16" ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
   return options;
 }

@@ -18,11 +18,13 @@ struct ModelFlags {
   std::string ordering;
   std::string cache_dir;
   std::string dtype = "fp32";
+  std::string corrections = "full";
   int rungs = LadderOptions().rungs;
   int threads = 0;
 };
 
-// --model, --ordering, --cache-dir, --dtype, --rungs, --threads. `flags` must outlive `verb`.
+// --model, --ordering, --cache-dir, --dtype, --rungs, --corrections, --threads. `flags` must
+// outlive `verb`.
 void AddModelFlags(CLI::App& verb, ModelFlags& flags);
 
 ElasticLoaderOptions ToLoaderOptions(const ModelFlags& flags);

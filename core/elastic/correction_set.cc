@@ -50,8 +50,8 @@ struct Source {
     StructureCorrection result;
     at::Tensor added = at::matmul(means.narrow(0, kept, pruned), weight.narrow(0, kept, pruned));
     if (low_rank != nullptr && low_rank->rank > 0) {
-      result.in = BFloat16(low_rank->in, kept, low_rank->rank);
-      result.out = BFloat16(low_rank->out, low_rank->rank, weight.size(1));
+      result.in = BFloat16(low_rank->in, kept, low_rank->rank).to(weight.device());
+      result.out = BFloat16(low_rank->out, low_rank->rank, weight.size(1)).to(weight.device());
       const at::Tensor at_mean = at::matmul(means.narrow(0, 0, kept), result.in.to(at::kFloat));
       added = added - at::matmul(at_mean, result.out.to(at::kFloat));
     }
@@ -70,13 +70,15 @@ Source SourceOf(const PermutedWeights& weights, const UnitRanking& ranking,
         std::span(corrections.mlp_means)
             .subspan(static_cast<size_t>(block) * config.mlp_hidden, config.mlp_hidden);
     return {tensors.fc2_weight.to(at::kFloat), tensors.fc2_bias,
-            RankedMeans(means, ranking.channels(block), 1), 1};
+            RankedMeans(means, ranking.channels(block), 1).to(tensors.fc2_weight.device()), 1};
   }
   const size_t values = static_cast<size_t>(config.num_heads) * config.head_dim;
   const std::span<const float> means =
       std::span(corrections.head_means).subspan(block * values, values);
-  return {tensors.proj_weight.to(at::kFloat), tensors.proj_bias,
-          RankedMeans(means, ranking.heads(block), config.head_dim), config.head_dim};
+  return {
+      tensors.proj_weight.to(at::kFloat), tensors.proj_bias,
+      RankedMeans(means, ranking.heads(block), config.head_dim).to(tensors.proj_weight.device()),
+      config.head_dim};
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ constexpr double kPathShare = 0.3;
 // the demo model, no quality against one by one.
 constexpr int kChannelsAtOnce = 16;
 constexpr int kMostRank = 16;
-// Of the f32 weights, for the tables of all low-rank corrections together.
+// Of the block weights, for the tables of all corrections together.
 constexpr double kCorrectionBytesShare = 0.05;
 
 // Passes on progress of a part of the job as progress of the whole.
@@ -40,11 +40,11 @@ ProgressFn Part(const ProgressFn& progress, double begin, double end) {
   };
 }
 
-size_t PathImages(size_t statistics_images) { return std::max<size_t>(2, statistics_images / 5); }
+size_t PathImages(size_t statistics_images) { return std::max<size_t>(2, statistics_images / 8); }
 size_t HeldOut(size_t statistics_images) { return std::max<size_t>(1, statistics_images / 3); }
 
 std::vector<float> ToVector(const at::Tensor& tensor) {
-  const at::Tensor values = tensor.to(at::kFloat).contiguous();
+  const at::Tensor values = tensor.to(at::kFloat).cpu().contiguous();
   return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
 }
 
@@ -61,6 +61,12 @@ HalfProblem MakeProblem(const VitWeights& weights, const UnitStatistics& statist
   problem.weight = (attention ? block.proj_weight : block.fc2_weight).t().to(at::kDouble);
   problem.unit_size = attention ? weights.config.head_dim : 1;
   return problem;
+}
+
+size_t BlockWeightCount(const VitConfig& config) {
+  const size_t attention = 4ULL * config.embed_dim * config.num_heads * config.head_dim;
+  const size_t mlp = 2ULL * config.embed_dim * config.mlp_hidden;
+  return config.depth * (attention + mlp);
 }
 
 int32_t StructureOf(const VitConfig& config, size_t half) {
@@ -113,10 +119,16 @@ class UnitOrdering {
 
   // Once the ordering has its path: scores that tell over all blocks when the path removes a unit,
   // and corrections within the bound of memory, of the keep counts that the path stops at.
-  void Finish(size_t correction_bytes) {
+  // `bytes_per_weight`: of the execution dtype.
+  void Finish(size_t bytes_per_weight) {
     ScoreByPath();
     std::set<std::pair<int32_t, int32_t>> stops;
     for (const PathStep& step : ordering_.path) stops.insert({step.structure, step.keep});
+    // Every stop has a bias of its own, besides.
+    const size_t biases = stops.size() * config_.embed_dim * bytes_per_weight;
+    const auto bound = static_cast<size_t>(
+        kCorrectionBytesShare * static_cast<double>(BlockWeightCount(config_) * bytes_per_weight));
+    const size_t correction_bytes = bound > biases ? bound - biases : 0;
     std::erase_if(parts_, [&stops](const Part& part) {
       return !stops.contains({part.structure, part.parts.keep});
     });
@@ -178,12 +190,6 @@ class UnitOrdering {
   std::vector<Part> parts_;
 };
 
-size_t BlockWeightBytes(const VitConfig& config) {
-  const size_t attention = 4ULL * config.embed_dim * config.num_heads * config.head_dim;
-  const size_t mlp = 2ULL * config.embed_dim * config.mlp_hidden;
-  return sizeof(float) * config.depth * (attention + mlp);
-}
-
 }  // namespace
 
 size_t CalibrationImagesFor(size_t statistics_images) {
@@ -202,7 +208,7 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   const auto until = [&](double share) { return start + share * options.time_limit; };
   const bool enough = source.size() >= CalibrationImagesFor(options.images);
   const size_t statistics_images =
-      enough ? options.images : std::max<size_t>(1, source.size() * 15 / 23);
+      enough ? options.images : std::max<size_t>(1, source.size() * 24 / 35);
   const VitConfig& config = folder.config;
 
   Ordering ordering;
@@ -239,10 +245,7 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   path.stop_at = until(kRanked + kPathShare);
   ASSIGN_OR_RETURN(ordering.path, GreedyPath(folder, ordering, source, path,
                                              Part(progress, kRanked, kRanked + kPathShare)));
-  RETURN_IF_ERROR(Guard([&] {
-    units.Finish(
-        static_cast<size_t>(kCorrectionBytesShare * static_cast<double>(BlockWeightBytes(config))));
-  }));
+  RETURN_IF_ERROR(Guard([&] { units.Finish(options.dtype == ExecutionDtype::kBFloat16 ? 2 : 4); }));
 
   ElasticModel::Options model_options;
   model_options.ladder = options.ladder;
@@ -252,7 +255,6 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   FidelityOptions fidelity_options;
   fidelity_options.first_image = statistics_images + PathImages(statistics_images);
   fidelity_options.images = HeldOut(statistics_images);
-  fidelity_options.points = options.ladder.rungs;
   fidelity_options.clock = options.clock;
   fidelity_options.stop_at = until(1);
   ASSIGN_OR_RETURN(ordering.fidelity, MeasureFidelity(*model, source, fidelity_options,

@@ -18,9 +18,9 @@
 namespace snapvit {
 
 struct OrderOptions {
-  // Images for the statistics of units; from behind them in the source, a fifth of that again finds
-  // the budget path and a third measures fidelity. With a smaller source all shrink in proportion,
-  // so that no two of them share an image.
+  // Images for the statistics of units; from behind them in the source, an eighth of that again
+  // finds the budget path and a third measures fidelity. With a smaller source all shrink in
+  // proportion, so that no two of them share an image.
   size_t images = 512;
   uint64_t seed = 42;
   // Wall time for everything; what is done by then is kept.

@@ -151,8 +151,8 @@ TEST(ParseOptions, SaysWhatIsNotBuiltIn) {
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--device", "cuda:0"})),
               HasSubstr("serving on a GPU is not built in yet"));
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--dtype", "int8"})), HasSubstr("not built in"));
-  EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--corrections", "full"})),
-              HasSubstr("only corrections"));
+  EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--corrections", "some"})),
+              HasSubstr("none, bias or full"));
 }
 
 TEST(ParseOptions, RefusesMalformedCommandLines) {

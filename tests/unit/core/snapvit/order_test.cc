@@ -1,0 +1,121 @@
+// The default recipe as a whole, on a small random model.
+#include "core/snapvit/order.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/elastic/elastic_state.h"
+#include "core/elastic/view_forward.h"
+#include "core/model/reference_forward.h"
+#include "core/snapvit/preprocessed_images.h"
+#include "core/snapvit/unit_statistics.h"
+#include "tests/testing/random_model.h"
+#include "tests/testing/vit_configs.h"
+
+namespace snapvit {
+namespace {
+
+class OrderTest : public ::testing::Test {
+ protected:
+  static OrderOptions Options() {
+    OrderOptions options;
+    options.images = 48;
+    return options;
+  }
+  absl::StatusOr<Ordering> Compute() const {
+    return ComputeOrdering(folder_, "fingerprint", *source_, Options(), progress_);
+  }
+  // Mean centred cosine of a rung to dense on images that the ordering has not seen.
+  double Fidelity(const Ordering& ordering, CorrectionMode mode, double budget) const {
+    ElasticModel::Options options;
+    options.ladder.corrections = mode;
+    const auto model = *ElasticModel::Create(folder_, ordering, options);
+    const at::Tensor pixels =
+        PreprocessedImages(*unseen_, folder_.preprocessing, 0, unseen_->size());
+    const auto embed = [&](int rung) {
+      const auto& state = model->state();
+      return PoolDefault(state.weights, ViewTokens(state.weights, state.views[rung], pixels));
+    };
+    const at::Tensor dense = embed(model->ladder().dense());
+    const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
+    const at::Tensor view = embed(*model->ladder().AtMostCompute(budget));
+    return at::cosine_similarity(view - mean, dense - mean, 1).mean().item<double>();
+  }
+
+  const VitConfig config_ = MakeVitConfig(16, 4, 48, 3, 4, 192, 0);
+  const ModelFolder folder_ = RandomModel(config_, 3);
+  const std::unique_ptr<CalibrationSource> source_ =
+      SyntheticCalibration(CalibrationImagesFor(48), 32, 32, 1);
+  const std::unique_ptr<CalibrationSource> unseen_ = SyntheticCalibration(64, 32, 32, 99);
+  ProgressFn progress_;
+};
+
+TEST_F(OrderTest, IsValidReproducibleAndReadsBackAsWritten) {
+  const absl::StatusOr<Ordering> first = Compute();
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_TRUE(ValidateOrdering(*first).ok()) << ValidateOrdering(*first);
+  EXPECT_FALSE(first->corrections.low_rank.empty());
+  EXPECT_EQ(first->fidelity.corrections, CorrectionMode::kFull);
+  EXPECT_EQ(Compute()->Id(), first->Id());
+  const std::string path = ::testing::TempDir() + "/order_test.safetensors";
+  ASSERT_TRUE(WriteOrdering(*first, path).ok());
+  const absl::StatusOr<Ordering> read = ReadOrdering(path);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->Id(), first->Id());
+  EXPECT_EQ(read->corrections.low_rank, first->corrections.low_rank);
+}
+
+TEST_F(OrderTest, CorrectionsBringEmbeddingsCloserToTheDenseOnes) {
+  const Ordering ordering = *Compute();
+  for (const double budget : {0.8, 0.5, 0.35}) {
+    const double none = Fidelity(ordering, CorrectionMode::kNone, budget);
+    const double full = Fidelity(ordering, CorrectionMode::kFull, budget);
+    EXPECT_GT(full, none) << budget;
+  }
+}
+
+TEST_F(OrderTest, CorrectionsTakeATwentiethOfTheWeightsMemoryAtMost) {
+  const auto model = *ElasticModel::Create(folder_, *Compute(), {});
+  EXPECT_GT(model->correction_bytes(), 0U);
+  EXPECT_LE(model->correction_bytes(), model->weight_bytes() / 20);
+}
+
+TEST_F(OrderTest, ScoresOrderUnitsAsThePathRemovesThem) {
+  const Ordering ordering = *Compute();
+  const UnitRanking ranking(ordering);
+  // The published rule at the MLP ratio of a view of the path keeps that view's channels.
+  KeepCounts keep = KeepCounts::Dense(config_);
+  for (const PathStep& step : ordering.path) {
+    if (step.structure < config_.depth) keep.channels[step.structure] = step.keep;
+  }
+  const double left = keep.channels[0] + keep.channels[1] + keep.channels[2];
+  const double ratio = 1 - left / (3.0 * config_.mlp_hidden);
+  EXPECT_EQ(ranking.Keep(ratio + 1e-9, 0)->channels, keep.channels);
+}
+
+TEST_F(OrderTest, StopsWhenAskedTo) {
+  progress_ = [](const ProgressUpdate& update) { return update.stage != "elimination"; };
+  EXPECT_EQ(Compute().status().code(), absl::StatusCode::kCancelled);
+}
+
+// The embedding of a class token model does not depend on what the last MLP does to patch tokens.
+TEST_F(OrderTest, StatisticsWeighTokensByWhatTheEmbeddingSeesOfThem) {
+  UnitStatisticsOptions options;
+  options.images = 32;
+  const UnitStatistics statistics =
+      *ComputeUnitStatistics(folder_.weights, folder_.preprocessing, *source_, options, nullptr);
+  EXPECT_EQ(statistics.images, 32U);
+  ForwardTaps taps;
+  const at::Tensor pixels = PreprocessedImages(*source_, folder_.preprocessing, 0, 32);
+  ASSERT_TRUE(ReferenceForward(folder_.weights, pixels, nullptr, &taps).ok());
+  const at::Tensor units = taps.units.back();  // [B, N, h]
+  const double to_class_token =
+      (statistics.halves.back().mean - units.select(1, 0).mean(0)).norm().item<double>();
+  const double to_all_tokens =
+      (statistics.halves.back().mean - units.mean({0, 1})).norm().item<double>();
+  EXPECT_LT(to_class_token, 0.5 * to_all_tokens);
+}
+
+}  // namespace
+}  // namespace snapvit
