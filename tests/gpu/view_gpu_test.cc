@@ -66,7 +66,7 @@ TEST_F(ViewGpuTest, ViewsShareTheMovedWeights) {
   const auto host = *ElasticModel::Create(folder, std::nullopt, {});
   const at::Device device = *TorchDevice(Gpu()->device);
   const PermutedWeights moved = *To(host->state().weights, device);
-  const View view = MakeView(moved, host->ladder().rung(0).keep);
+  const View view = MakeView(moved, CorrectionSet(), host->ladder().rung(0).keep);
   EXPECT_EQ(moved.blocks[0].fc1_weight.device(), device);
   EXPECT_TRUE(view[0].fc1_weight.is_alias_of(moved.blocks[0].fc1_weight));
 }

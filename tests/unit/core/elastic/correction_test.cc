@@ -105,8 +105,8 @@ TEST_F(CorrectionTest, FullAddsTheLowRankPredictionOfWhatTheMeansLeaveOut) {
   const UnitRanking ranking(ordering_);
   const auto fold = [](at::Tensor& weight, at::Tensor& bias, const std::vector<int64_t>& rows,
                        const at::Tensor& means, const at::Tensor& in, const at::Tensor& out) {
-    const at::Tensor added = at::matmul(in.to(at::kBFloat16).to(at::kFloat),
-                                        out.to(at::kBFloat16).to(at::kFloat));
+    const at::Tensor added =
+        at::matmul(in.to(at::kBFloat16).to(at::kFloat), out.to(at::kBFloat16).to(at::kFloat));
     weight = weight.clone();
     bias = bias - at::matmul(means.index_select(0, at::tensor(rows)), added);
     weight.index_add_(1, at::tensor(rows), added.t().contiguous());
@@ -127,15 +127,15 @@ TEST_F(CorrectionTest, FullAddsTheLowRankPredictionOfWhatTheMeansLeaveOut) {
 
   const UnitReplacement replacement = Replaced();
   const at::Tensor expected = ReferenceForward(changed.weights, pixels_, &replacement)->pooled;
-  EXPECT_TRUE(at::allclose(Embedding(*Load(CorrectionMode::kFull), 0, pixels_), expected, 1e-4,
-                           1e-5));
+  EXPECT_TRUE(
+      at::allclose(Embedding(*Load(CorrectionMode::kFull), 0, pixels_), expected, 1e-4, 1e-5));
 }
 
 TEST_F(CorrectionTest, DenseRungStaysTheOriginalModel) {
   const auto model = Load(CorrectionMode::kFull);
   const at::Tensor expected = ReferenceForward(folder_.weights, pixels_)->pooled;
-  EXPECT_TRUE(at::allclose(Embedding(*model, model->ladder().dense(), pixels_), expected, 1e-4,
-                           1e-5));
+  EXPECT_TRUE(
+      at::allclose(Embedding(*model, model->ladder().dense(), pixels_), expected, 1e-4, 1e-5));
 }
 
 TEST_F(CorrectionTest, ViewsWithAsManyUnitsShareTables) {

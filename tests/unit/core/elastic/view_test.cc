@@ -174,7 +174,7 @@ TEST_P(ViewTest, MovedWeightsTakeTheirViewsAndPixelsAlong) {
   const auto model = Elastic(folder_, ordering_, 16);
   const PermutedWeights weights = *To(model->state().weights, at::kMeta);
   EXPECT_EQ(weights.Bytes(), model->weight_bytes());
-  const View view = MakeView(weights, model->ladder().rung(0).keep);
+  const View view = MakeView(weights, CorrectionSet(), model->ladder().rung(0).keep);
   for (const BlockView& block : view) {
     for (const at::Tensor& tensor : {block.qkv_weight, block.proj_weight, block.fc1_weight,
                                      block.fc1_bias, block.fc2_weight}) {

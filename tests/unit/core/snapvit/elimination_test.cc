@@ -119,11 +119,12 @@ TEST(CorrectHalf, GainsAreTheLossThatPartsSave) {
   const at::Tensor own = problem.covariance.narrow(0, 0, 6).narrow(1, 0, 6);
   double before = 0;
   for (int rank = 6; rank >= 1; --rank) {
-    const at::Tensor cut = at::matmul(parts.in.narrow(1, rank - 1, 7 - rank),
-                                      parts.out.narrow(0, rank - 1, 7 - rank))
-                               .to(at::kDouble);
-    const double lost =
-        at::matmul(problem.metric, at::matmul(cut.t(), at::matmul(own, cut))).trace().item<double>();
+    const at::Tensor cut =
+        at::matmul(parts.in.narrow(1, rank - 1, 7 - rank), parts.out.narrow(0, rank - 1, 7 - rank))
+            .to(at::kDouble);
+    const double lost = at::matmul(problem.metric, at::matmul(cut.t(), at::matmul(own, cut)))
+                            .trace()
+                            .item<double>();
     EXPECT_NEAR(lost - before, parts.gains[rank - 1], 1e-3 * lost + 1e-6);
     before = lost;
   }
