@@ -113,7 +113,7 @@ TEST_F(OrderTest, StatisticsWeighTokensByWhatTheEmbeddingSeesOfThem) {
   const double to_class_token =
       (statistics.halves.back().mean - units.select(1, 0).mean(0)).norm().item<double>();
   const double to_all_tokens =
-      (statistics.halves.back().mean - units.mean({0, 1})).norm().item<double>();
+      (statistics.halves.back().mean - units.flatten(0, 1).mean(0)).norm().item<double>();
   EXPECT_LT(to_class_token, 0.5 * to_all_tokens);
 }
 
