@@ -48,8 +48,9 @@ function(snapvit_test name)
   else()
     snapvit_precompiled(${name} test)
   endif()
+  # Tests run side by side, one a core: threads of LibTorch would only wait for each other.
   set(_properties TIMEOUT 300
-      ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/testing/tsan_suppressions.txt;GOMP_SPINCOUNT=0")
+      ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/testing/tsan_suppressions.txt;GOMP_SPINCOUNT=0;OMP_NUM_THREADS=1")
   if(arg_LABELS)
     list(APPEND _properties LABELS "${arg_LABELS}")
   endif()
