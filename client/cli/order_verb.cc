@@ -35,6 +35,7 @@ struct OrderFlags {
   double time_limit_seconds = 0;  // 0: none
   std::string device = "cpu";
   int threads = 0;
+  std::string corrections = "full";
   std::string trace;  // of the published recipe; empty: none
   std::string output;
 
@@ -107,6 +108,7 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
     options.images = flags.gradient_images();
     options.seed = flags.seed;
     options.time_limit = flags.time_limit();
+    ASSIGN_OR_RETURN(options.ladder.corrections, ParseCorrectionMode(flags.corrections));
     ASSIGN_OR_RETURN(result.ordering,
                      ComputeOrdering(folder, fingerprint, *source, options, progress));
   }
@@ -202,6 +204,10 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
                    "Write evaluation, seconds and best fitness of the published search as CSV; -: "
                    "to standard output")
       ->type_name("FILE");
+  verb->add_option("--corrections", flags->corrections,
+                   "What views will be served with: the default recipe searches the path for it")
+      ->check(CLI::IsMember({"none", "bias", "full"}))
+      ->capture_default_str();
   verb->add_option("--seed", flags->seed, "Seed of everything random")->capture_default_str();
   verb->add_option("--time-limit", flags->time_limit_seconds,
                    "Seconds after which the best so far is kept; 0: none")

@@ -71,6 +71,13 @@ class ProgressBar {
 
 }  // namespace
 
+ProgressFn PartOf(const ProgressFn& progress, double begin, double end) {
+  if (!progress) return nullptr;
+  return [progress, begin, end](const ProgressUpdate& update) {
+    return progress({update.stage, begin + update.fraction * (end - begin)});
+  };
+}
+
 ProgressFn TerminalProgress(std::string title) {
   auto bar = std::make_shared<ProgressBar>(std::move(title));
   return [bar](const ProgressUpdate& update) {

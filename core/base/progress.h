@@ -17,6 +17,10 @@ struct ProgressUpdate {
 // CANCELLED and leaves nothing half-written.
 using ProgressFn = std::function<bool(const ProgressUpdate&)>;
 
+// Passes on the progress of a part of a job as that of the whole, of which the part is [begin,
+// end]. Empty if `progress` is.
+ProgressFn PartOf(const ProgressFn& progress, double begin, double end);
+
 // A bar with percentage and time left on standard error if it is a terminal, else a plain line
 // every ten percent. `title` is what the line starts with.
 ProgressFn TerminalProgress(std::string title);

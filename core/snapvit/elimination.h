@@ -18,7 +18,6 @@ inline constexpr double kRidge = 0.01;
 // A half of a block as elimination and corrections see it; g rows are one unit.
 struct HalfProblem {
   at::Tensor covariance;  // [n, n] f64, damped by kRidge
-  at::Tensor mean;        // [n] f64
   at::Tensor metric;      // [D, D] f64
   at::Tensor weight;      // [n, D] f64: the output matrix, transposed
   int64_t unit_size = 1;  // g: 1 for channels, head_dim for heads

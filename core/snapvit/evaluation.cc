@@ -181,14 +181,6 @@ double NearestNeighbourAccuracy(const at::Tensor& rows, const at::Tensor& labels
   return MeanOf(at::cat(elected) == labels);
 }
 
-// Progress of a part of the whole job.
-ProgressFn PartOf(const ProgressFn& progress, double begin, double end) {
-  if (!progress) return nullptr;
-  return [&progress, begin, end](const ProgressUpdate& update) {
-    return progress({update.stage, begin + (end - begin) * update.fraction});
-  };
-}
-
 // Everything that the rows are made from.
 struct Outputs {
   RungOutputs test;

@@ -6,16 +6,15 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/elastic_state.h"
 #include "core/elastic/view_forward.h"
-#include "core/image/preprocess.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/neighbour_overlap.h"
+#include "core/snapvit/preprocessed_images.h"
 
 namespace snapvit {
 namespace {
@@ -90,27 +89,13 @@ class FidelityMeasurement {
   }
 
  private:
-  // The next images as the model's input, [images, 3, H, W]. Unreadable images are left out: they
-  // were reported when the gradients met their share of them.
-  at::Tensor NextPixels() {
-    const Preprocessing& preprocessing = model_.preprocessing();
-    at::Tensor pixels = at::empty(
-        {static_cast<int64_t>(kBatch), 3, preprocessing.height, preprocessing.width}, at::kFloat);
-    const size_t image_size = 3 * static_cast<size_t>(preprocessing.height) * preprocessing.width;
-    int64_t rows = 0;
-    for (const size_t end = std::min(end_, next_ + kBatch); next_ < end; ++next_) {
-      const absl::StatusOr<Image> image = source_.Get(next_);
-      if (!image.ok()) continue;
-      const std::span<float> row(pixels.data_ptr<float>() + rows * image_size, image_size);
-      if (Preprocess(*image, preprocessing, row).ok()) ++rows;
-    }
-    return pixels.narrow(0, 0, rows);
-  }
-
   absl::Status RunBatch() {
     return Guard([&]() -> absl::Status {
       const c10::InferenceMode inference;
-      const at::Tensor pixels = NextPixels();
+      // Unreadable images are left out: they were reported with the statistics.
+      const size_t count = std::min(end_ - next_, kBatch);
+      const at::Tensor pixels = PreprocessedImages(source_, model_.preprocessing(), next_, count);
+      next_ += count;
       if (pixels.size(0) == 0) return absl::OkStatus();
       const ElasticModel::State& state = model_.state();
       for (size_t i = 0; i < rungs_.size(); ++i) {

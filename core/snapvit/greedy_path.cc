@@ -249,7 +249,7 @@ absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
     }
     ASSIGN_OR_RETURN(
         const CorrectionSet corrections,
-        CorrectionSet::Create(weights, ranking, ordering.corrections, CorrectionMode::kFull,
+        CorrectionSet::Create(weights, ranking, ordering.corrections, options.corrections,
                               ViewsAtAllLevels(folder.config, ordering)));
     GreedySearch search(weights, corrections, ordering, options, progress);
     RETURN_IF_ERROR(search.Run(pixels));

@@ -19,6 +19,7 @@ namespace snapvit {
 struct GreedyPathOptions {
   size_t first_image = 0;  // of the source: those before it were used by the gradients
   size_t images = 64;      // fewer if time or memory ask for it
+  CorrectionMode corrections = CorrectionMode::kFull;  // of the views that are compared
   // When time is up, what is left of the path follows the losses that were measured last.
   absl::Time stop_at = absl::InfiniteFuture();
   const Clock* clock = Clock::Monotonic();
@@ -33,10 +34,10 @@ std::vector<int> ChannelLevels(const VitConfig& config, const Ordering& ordering
 // Steps from dense through these levels, until compute is so far below kSmallestPathCompute that
 // low-rank corrections cannot bring it above, or every block is at its last level. Which units of a
 // block go is the ordering's business; this decides which block loses some next. Views are run with
-// the ordering's corrections. Loss is 1 − mean centred cosine to the dense embedding, f32. A loss
-// once measured stays in use until its structure is the best one, then it is measured again (as in
-// lazy greedy maximisation). CANCELLED if `progress` asks to stop. REQUIRES: the calling thread may
-// use ATen.
+// the ordering's corrections, as far as the options say. Loss is 1 − mean centred cosine to the
+// dense embedding, f32. A loss once measured stays in use until its structure is the best one, then
+// it is measured again (as in lazy greedy maximisation). CANCELLED if `progress` asks to stop.
+// REQUIRES: the calling thread may use ATen.
 absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
                                                  const Ordering& ordering,
                                                  const CalibrationSource& source,

@@ -32,14 +32,6 @@ constexpr int kMostRank = 16;
 // Of the block weights, for the tables of all corrections together.
 constexpr double kCorrectionBytesShare = 0.05;
 
-// Passes on progress of a part of the job as progress of the whole.
-ProgressFn Part(const ProgressFn& progress, double begin, double end) {
-  if (!progress) return nullptr;
-  return [progress, begin, end](const ProgressUpdate& update) {
-    return progress({update.stage, begin + update.fraction * (end - begin)});
-  };
-}
-
 size_t PathImages(size_t statistics_images) { return std::max<size_t>(2, statistics_images / 8); }
 size_t HeldOut(size_t statistics_images) { return std::max<size_t>(1, statistics_images / 3); }
 
@@ -56,7 +48,6 @@ HalfProblem MakeProblem(const VitWeights& weights, const UnitStatistics& statist
   HalfProblem problem;
   problem.covariance = of.covariance.to(at::kDouble);
   problem.covariance.diagonal().add_(problem.covariance.diagonal().mean() * kRidge + 1e-12);
-  problem.mean = of.mean.to(at::kDouble);
   problem.metric = of.metric.to(at::kDouble);
   problem.weight = (attention ? block.proj_weight : block.fc2_weight).t().to(at::kDouble);
   problem.unit_size = attention ? weights.config.head_dim : 1;
@@ -92,6 +83,7 @@ class UnitOrdering {
     for (size_t half = 0; half < orders_.size(); ++half) {
       const HalfProblem problem = MakeProblem(weights, statistics, half);
       const bool attention = half % 2 == 0;
+      const std::vector<float> own_means = ToVector(statistics.halves[half].mean);
       statistics.halves[half] = {};
       orders_[half] = EliminationOrder(problem, attention ? 1 : kChannelsAtOnce);
       std::vector<int> levels =
@@ -101,8 +93,7 @@ class UnitOrdering {
         parts_.push_back({StructureOf(config_, half), std::move(parts)});
       }
       std::vector<float>& means = attention ? corrections.head_means : corrections.mlp_means;
-      const std::vector<float> own = ToVector(problem.mean);
-      means.insert(means.end(), own.begin(), own.end());
+      means.insert(means.end(), own_means.begin(), own_means.end());
       const double done = static_cast<double>(half + 1) / static_cast<double>(orders_.size());
       if (progress && !progress({"elimination", done})) {
         return absl::CancelledError("ordering was stopped while ranking units");
@@ -113,7 +104,7 @@ class UnitOrdering {
     });
     // Until there is a path, what comes last within a block counts least.
     ScoreByPath();
-    StoreLowRank([](const Part&) { return kMostRank; });
+    StoreLowRank(std::vector<int>(parts_.size(), kMostRank));
     return absl::OkStatus();
   }
 
@@ -134,8 +125,7 @@ class UnitOrdering {
     });
     std::vector<const LowRankParts*> parts;
     for (const Part& part : parts_) parts.push_back(&part.parts);
-    const std::vector<int> ranks = AllocateRanks(parts, correction_bytes);
-    StoreLowRank([&](const Part& part) { return ranks[&part - parts_.data()]; });
+    StoreLowRank(AllocateRanks(parts, correction_bytes));
   }
 
  private:
@@ -174,13 +164,14 @@ class UnitOrdering {
     }
   }
 
-  template <typename RankOf>
-  void StoreLowRank(const RankOf& rank_of) {
+  // `ranks`: of each of parts_, at most.
+  void StoreLowRank(const std::vector<int>& ranks) {
     std::vector<LowRankCorrection>& stored = ordering_.corrections.low_rank;
     stored.clear();
-    for (const Part& part : parts_) {
-      const int rank = std::min<int>(rank_of(part), static_cast<int>(part.parts.gains.size()));
-      if (rank > 0) stored.push_back(ToCorrection(part.parts, part.structure, rank));
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      const auto& [structure, parts] = parts_[i];
+      const int rank = std::min(ranks[i], static_cast<int>(parts.gains.size()));
+      if (rank > 0) stored.push_back(ToCorrection(parts, structure, rank));
     }
   }
 
@@ -228,23 +219,24 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   statistics_options.stop_at = until(kStatisticsShare);
   ASSIGN_OR_RETURN(UnitStatistics statistics,
                    ComputeUnitStatistics(*weights, folder.preprocessing, source, statistics_options,
-                                         Part(progress, 0, kStatisticsShare)));
+                                         PartOf(progress, 0, kStatisticsShare)));
   ordering.calibration_source = absl::StrCat(source.Describe(), ", ", statistics.images, " images");
 
   constexpr double kRanked = kStatisticsShare + kCorrectionShare;
   UnitOrdering units(config, ordering);
   RETURN_IF_ERROR(Guard([&] {
-    return units.Run(*weights, std::move(statistics), Part(progress, kStatisticsShare, kRanked));
+    return units.Run(*weights, std::move(statistics), PartOf(progress, kStatisticsShare, kRanked));
   }));
   weights = absl::InternalError("released");  // the f32 copy
 
   GreedyPathOptions path;
   path.first_image = statistics_images;
   path.images = PathImages(statistics_images);
+  path.corrections = options.ladder.corrections;
   path.clock = options.clock;
   path.stop_at = until(kRanked + kPathShare);
   ASSIGN_OR_RETURN(ordering.path, GreedyPath(folder, ordering, source, path,
-                                             Part(progress, kRanked, kRanked + kPathShare)));
+                                             PartOf(progress, kRanked, kRanked + kPathShare)));
   RETURN_IF_ERROR(Guard([&] { units.Finish(options.dtype == ExecutionDtype::kBFloat16 ? 2 : 4); }));
 
   ElasticModel::Options model_options;
@@ -258,7 +250,7 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   fidelity_options.clock = options.clock;
   fidelity_options.stop_at = until(1);
   ASSIGN_OR_RETURN(ordering.fidelity, MeasureFidelity(*model, source, fidelity_options,
-                                                      Part(progress, kRanked + kPathShare, 1)));
+                                                      PartOf(progress, kRanked + kPathShare, 1)));
   return ordering;
 }
 

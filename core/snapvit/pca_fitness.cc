@@ -14,9 +14,9 @@
 #include "core/elastic/keep_rule.h"
 #include "core/elastic/permuted_weights.h"
 #include "core/elastic/view_forward.h"
-#include "core/image/preprocess.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/pooled_forward.h"
+#include "core/snapvit/preprocessed_images.h"
 
 namespace snapvit {
 namespace {
@@ -81,21 +81,16 @@ absl::Status PcaFitness::State::ReadImages(const Preprocessing& preprocessing,
                                            const PcaFitnessOptions& options,
                                            const ProgressFn& progress) {
   const View dense = MakeView(weights, CorrectionSet(), KeepCounts::Dense(weights.config));
-  const size_t size = 3 * static_cast<size_t>(preprocessing.height) * preprocessing.width;
   const size_t end = std::min(source.size(), options.first_image + options.images);
   for (size_t next = options.first_image; next < end;) {
-    const size_t batch_end = std::min(end, next + options.batch);
-    const at::Tensor pixels = at::empty(
-        {static_cast<int64_t>(batch_end - next), 3, preprocessing.height, preprocessing.width});
-    int64_t rows = 0;
-    for (; next < batch_end; ++next) {  // unreadable images were reported with the gradients
-      const absl::StatusOr<Image> image = source.Get(next);
-      const std::span<float> row(pixels.data_ptr<float>() + rows * size, size);
-      if (image.ok() && Preprocess(*image, preprocessing, row).ok()) ++rows;
-    }
+    const size_t count = std::min<size_t>(end - next, options.batch);
+    // Unreadable images were reported with the gradients.
+    const at::Tensor pixels = PreprocessedImages(source, preprocessing, next, count);
+    next += count;
+    const int64_t rows = pixels.size(0);
     if (rows > 0) {
       Batch batch;
-      batch.patches = EmbedPatches(weights, pixels.narrow(0, 0, rows));
+      batch.patches = EmbedPatches(weights, pixels);
       at::Tensor x = batch.patches.clone();
       batch.dense = PooledForward(weights, dense, rows, x);
       batches.push_back(std::move(batch));

@@ -36,14 +36,6 @@ constexpr int kLocalViews = 10;
 
 size_t HeldOut(size_t gradient_images) { return std::max<size_t>(2, gradient_images / 3); }
 
-// Passes on progress of a part of the job as progress of the whole.
-ProgressFn Part(const ProgressFn& progress, double begin, double end) {
-  if (!progress) return nullptr;
-  return [progress, begin, end](const ProgressUpdate& update) {
-    return progress({update.stage, begin + update.fraction * (end - begin)});
-  };
-}
-
 class PublishedOrder {
  public:
   PublishedOrder(const ModelFolder& folder, const CalibrationSource& source,
@@ -152,7 +144,7 @@ class PublishedOrder {
     options.stop_at = start_ + kGradientTime * options_.time_limit;
     ASSIGN_OR_RETURN(GradientScores scores,
                      ComputeGradientScores(weights, folder_.preprocessing, source_, options,
-                                           Part(progress_, 0, gradients_end_)));
+                                           PartOf(progress_, 0, gradients_end_)));
     checkpoint_ = {key_, scores.images, std::move(scores.mlp), std::move(scores.heads), {}, {}};
     SaveCheckpoint();
     return absl::OkStatus();
@@ -194,7 +186,7 @@ class PublishedOrder {
     const double begin = search_.done() > 0 ? SearchFraction(search_.done()) : gradients_end_;
     ASSIGN_OR_RETURN(const std::unique_ptr<PcaFitness> fitness,
                      PcaFitness::Create(folder_, ordering_, source_, fitness_options,
-                                        Part(progress_, begin, std::max(begin, teacher_end_))));
+                                        PartOf(progress_, begin, std::max(begin, teacher_end_))));
     const absl::Time stop_at = start_ + kSearchTime * options_.time_limit;
     const double earlier = checkpoint_.seconds.empty() ? 0 : checkpoint_.seconds.back();
     const absl::Time search_start = options_.clock->Now();
@@ -226,7 +218,7 @@ class PublishedOrder {
     fidelity.clock = options_.clock;
     fidelity.stop_at = start_ + options_.time_limit;
     ASSIGN_OR_RETURN(ordering_.fidelity,
-                     MeasureFidelity(*model, source_, fidelity, Part(progress_, search_end_, 1)));
+                     MeasureFidelity(*model, source_, fidelity, PartOf(progress_, search_end_, 1)));
     return absl::OkStatus();
   }
 

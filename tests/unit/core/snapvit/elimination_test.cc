@@ -26,7 +26,6 @@ HalfProblem Problem(int units, int64_t unit_size, int64_t width) {
   const int64_t rows = units * unit_size;
   HalfProblem problem;
   problem.covariance = Positive(rows, 1);
-  problem.mean = Noise({rows}, 2);
   problem.metric = Positive(width, 3);
   problem.weight = Noise({rows, width}, 4);
   problem.unit_size = unit_size;
