@@ -5,6 +5,7 @@
 #include <cstring>
 #include <span>
 
+#include "core/elastic/structure.h"
 #include "core/model/torch_guard.h"
 
 namespace snapvit {
@@ -63,9 +64,9 @@ struct Source {
 Source SourceOf(const PermutedWeights& weights, const UnitRanking& ranking,
                 const Corrections& corrections, int structure) {
   const VitConfig& config = weights.config;
-  const int block = structure % config.depth;
+  const int block = BlockOf(structure, config.depth);
   const PermutedBlock& tensors = weights.blocks[block];
-  if (structure < config.depth) {
+  if (IsMlp(structure, config.depth)) {
     const std::span<const float> means =
         std::span(corrections.mlp_means)
             .subspan(static_cast<size_t>(block) * config.mlp_hidden, config.mlp_hidden);
@@ -94,11 +95,10 @@ absl::StatusOr<CorrectionSet> CorrectionSet::Create(const PermutedWeights& weigh
     const VitConfig& config = weights.config;
     const std::map<Key, const LowRankCorrection*> low_rank = ByKey(corrections);
     for (int structure = 0; structure < 2 * config.depth; ++structure) {
-      const bool is_mlp = structure < config.depth;
-      const int units = is_mlp ? config.mlp_hidden : config.num_heads;
+      const int units = IsMlp(structure, config.depth) ? config.mlp_hidden : config.num_heads;
       const Source source = SourceOf(weights, ranking, corrections, structure);
       for (const KeepCounts& view : views) {
-        const int keep = is_mlp ? view.channels[structure] : view.heads[structure - config.depth];
+        const int keep = UnitsOf(view, structure);
         const Key key = {structure, keep};
         if (keep == units || set.by_structure_and_keep_.contains(key)) continue;
         const auto found = low_rank.find(key);

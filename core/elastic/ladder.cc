@@ -11,6 +11,7 @@
 #include "core/elastic/budget_path.h"
 #include "core/elastic/cost_model.h"
 #include "core/elastic/keep_rule.h"
+#include "core/elastic/structure.h"
 
 namespace snapvit {
 namespace {
@@ -25,18 +26,18 @@ class CorrectedCost {
       : cost_(config), depth_(config.depth) {
     if (ordering == nullptr || mode != CorrectionMode::kFull) return;
     for (const LowRankCorrection& low_rank : ordering->corrections.low_rank) {
-      const bool is_mlp = low_rank.structure < depth_;
       flops_[{low_rank.structure, low_rank.keep}] =
-          is_mlp ? cost_.ChannelCorrectionFlops(low_rank.keep, low_rank.rank)
-                 : cost_.HeadCorrectionFlops(low_rank.keep, low_rank.rank);
+          IsMlp(low_rank.structure, depth_)
+              ? cost_.ChannelCorrectionFlops(low_rank.keep, low_rank.rank)
+              : cost_.HeadCorrectionFlops(low_rank.keep, low_rank.rank);
     }
   }
 
   double Flops(const KeepCounts& keep) const {
     double flops = cost_.Flops(keep);
-    for (int block = 0; block < depth_; ++block) {
-      flops += Correction(block, keep.channels[block]);
-      flops += Correction(depth_ + block, keep.heads[block]);
+    for (int structure = 0; structure < 2 * depth_; ++structure) {
+      const auto it = flops_.find({structure, UnitsOf(keep, structure)});
+      if (it != flops_.end()) flops += it->second;
     }
     return flops;
   }
@@ -44,11 +45,6 @@ class CorrectedCost {
   const CostModel& uncorrected() const { return cost_; }
 
  private:
-  double Correction(int structure, int keep) const {
-    const auto it = flops_.find({structure, keep});
-    return it == flops_.end() ? 0 : it->second;
-  }
-
   CostModel cost_;
   int depth_;
   std::map<std::pair<int, int>, double> flops_;
@@ -79,12 +75,10 @@ std::vector<Rung> WalkPath(const VitConfig& config, const std::vector<PathStep>&
         i == 0 ? 1.0 : 1.0 - i * (1.0 - kSmallestPathCompute) / (options.rungs - 1);
     while (compute > target + kComputeTolerance && step < path.size()) {
       const auto [structure, count] = path[step++];
-      if (structure < config.depth) {
-        keep.channels[structure] =
-            RoundUpChannels(count, options.channel_multiple, config.mlp_hidden);
-      } else {
-        keep.heads[structure - config.depth] = count;
-      }
+      UnitsOf(keep, structure) =
+          IsMlp(structure, config.depth)
+              ? RoundUpChannels(count, options.channel_multiple, config.mlp_hidden)
+              : count;
       compute = cost.Compute(keep);
     }
     if (compute > target + kComputeTolerance) break;  // the path has ended

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/sha256.h"
 #include "core/base/status_macros.h"
+#include "core/elastic/structure.h"
 
 namespace snapvit {
 namespace {
@@ -64,7 +65,7 @@ absl::Status CheckLowRank(const Ordering& ordering, const LowRankCorrection& low
   const Corrections& corrections = ordering.corrections;
   const auto [structure, keep, rank, in, out] =
       std::tie(low_rank.structure, low_rank.keep, low_rank.rank, low_rank.in, low_rank.out);
-  const bool is_mlp = structure < ordering.blocks;
+  const bool is_mlp = IsMlp(structure, ordering.blocks);
   const int units = is_mlp ? ordering.hidden : ordering.heads;
   const int unit_size = is_mlp ? 1 : corrections.head_dim;
   if (structure < 0 || structure >= 2 * ordering.blocks || keep < 1 || keep >= units || rank < 1 ||

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/ordering.h"
+#include "core/elastic/structure.h"
 #include "core/model/safetensors.h"
 
 namespace snapvit {
@@ -170,7 +171,7 @@ class OrderingReader {
     size_t out_begin = 0;
     for (size_t i = 0; i < index.size(); i += 3) {
       LowRankCorrection low_rank{index[i], index[i + 1], index[i + 2], {}, {}};
-      const bool is_mlp = low_rank.structure < ordering.blocks;
+      const bool is_mlp = IsMlp(low_rank.structure, ordering.blocks);
       // Negative numbers become huge ones here, which no file has bytes for.
       const uint64_t rank = static_cast<uint32_t>(low_rank.rank);
       const uint64_t rows = 1ULL * static_cast<uint32_t>(low_rank.keep) *

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/elastic/structure.h"
+
 namespace snapvit {
 namespace {
 
@@ -85,11 +87,11 @@ at::Tensor EmbedPatches(const PermutedWeights& weights, const at::Tensor& pixels
 
 void RunHalf(const PermutedWeights& weights, const View& view, size_t half, int64_t batch,
              at::Tensor& x) {
-  const size_t block = half / 2;
-  if (half % 2 == 0) {
-    AddAttention(weights.config, weights.blocks[block], view[block], batch, x);
-  } else {
+  const size_t block = BlockOfHalf(half);
+  if (IsMlpHalf(half)) {
     AddMlp(weights.config, weights.blocks[block], view[block], x);
+  } else {
+    AddAttention(weights.config, weights.blocks[block], view[block], batch, x);
   }
 }
 

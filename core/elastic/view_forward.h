@@ -19,7 +19,7 @@ namespace snapvit {
 at::Tensor ViewTokens(const PermutedWeights& weights, const View& view, const at::Tensor& pixels);
 
 // The parts of ViewTokens, for a search that changes one half of a block and runs on from there.
-// Halves of all blocks are counted through: 2·i is the attention of block i, 2·i + 1 its MLP.
+// Halves are numbered as in core/elastic/structure.h.
 //
 // pixels -> input of half 0, [B·N, D] f32.
 at::Tensor EmbedPatches(const PermutedWeights& weights, const at::Tensor& pixels);

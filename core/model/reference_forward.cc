@@ -156,6 +156,14 @@ absl::Status CheckReplacement(const VitConfig& config, const UnitReplacement& re
 
 }  // namespace
 
+size_t ActivationBytes(const VitConfig& config) {
+  const size_t tokens = config.tokens();
+  const size_t attention = 3 * static_cast<size_t>(config.num_heads) * tokens;
+  const size_t per_token =
+      16 * static_cast<size_t>(config.embed_dim) + 4 * config.mlp_hidden + attention;
+  return config.depth * tokens * per_token * sizeof(float);
+}
+
 absl::StatusOr<ReferenceOutput> ReferenceForward(const VitWeights& weights,
                                                  const at::Tensor& pixels,
                                                  const UnitReplacement* replacement,

@@ -40,6 +40,10 @@ struct ForwardTaps {
   std::vector<at::Tensor> outputs;  // [B, N, D]: the residual stream behind the half
 };
 
+// What autograd keeps of one image for the backward pass of a differentiated forward, in bytes,
+// roughly and rather too much: to decide how many images fit into memory.
+size_t ActivationBytes(const VitConfig& config);
+
 // `pixels`: [B, 3, image_height, image_width], normalised, of the weights' dtype and device.
 // Records gradients as any ATen operator does. Thread-safe: everything is only read.
 // INVALID_ARGUMENT for pixels or replacements of the wrong shape or dtype; RESOURCE_EXHAUSTED

@@ -14,6 +14,9 @@
 
 namespace snapvit {
 
+// Images that statistics are taken of, unless told otherwise.
+inline constexpr size_t kDefaultCalibrationImages = 512;
+
 // A finite, ordered, reproducible set of images. Thread-safe.
 class CalibrationSource {
  public:

@@ -12,6 +12,7 @@
 #include "core/base/progress.h"
 #include "core/elastic/elastic_model.h"
 #include "core/elastic/ordering.h"
+#include "core/snapvit/calibration.h"
 
 namespace snapvit {
 
@@ -24,7 +25,7 @@ struct ElasticLoaderOptions {
   // ${XDG_CACHE_HOME:-~/.cache}/snapvit/<fingerprint>.
   std::string cache_dir;
   std::string calibration = "synthetic";  // what OpenCalibration reads
-  size_t calibration_images = 512;
+  size_t calibration_images = kDefaultCalibrationImages;
   uint64_t seed = 42;
   absl::Duration order_time = absl::Minutes(5);
   LadderOptions ladder;

@@ -149,12 +149,17 @@ absl::StatusOr<FidelityCurve> MeasureFidelity(const ElasticModel& model,
                                               const ProgressFn& progress) {
   FidelityMeasurement measurement(model, source, options);
   RETURN_IF_ERROR(measurement.Run(progress));
-  absl::StatusOr<FidelityCurve> curve = absl::InternalError("");
-  RETURN_IF_ERROR(Guard([&]() -> absl::Status {
-    curve = measurement.Curve();
-    return absl::OkStatus();
-  }));
-  return curve;
+  return Guard([&] { return measurement.Curve(); });
+}
+
+absl::StatusOr<FidelityCurve> MeasureFidelity(const ModelFolder& folder, const Ordering& ordering,
+                                              const ElasticModel::Options& model_options,
+                                              const CalibrationSource& source,
+                                              const FidelityOptions& options,
+                                              const ProgressFn& progress) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
+                   ElasticModel::Create(folder, ordering, model_options));
+  return MeasureFidelity(*model, source, options, progress);
 }
 
 }  // namespace snapvit

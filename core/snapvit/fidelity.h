@@ -10,6 +10,7 @@
 #include "core/base/progress.h"
 #include "core/elastic/elastic_model.h"
 #include "core/elastic/ordering.h"
+#include "core/model/model_folder.h"
 #include "core/snapvit/calibration.h"
 
 namespace snapvit {
@@ -29,6 +30,13 @@ struct FidelityOptions {
 // (NeighbourOverlap; empty with fewer than 12 images); top-1 agreement if there is a classifier.
 // Fidelity is made monotone by isotonic regression. CANCELLED if `progress` asks to stop.
 absl::StatusOr<FidelityCurve> MeasureFidelity(const ElasticModel& model,
+                                              const CalibrationSource& source,
+                                              const FidelityOptions& options,
+                                              const ProgressFn& progress);
+
+// The same of the model that `folder` and `ordering` make.
+absl::StatusOr<FidelityCurve> MeasureFidelity(const ModelFolder& folder, const Ordering& ordering,
+                                              const ElasticModel::Options& model_options,
                                               const CalibrationSource& source,
                                               const FidelityOptions& options,
                                               const ProgressFn& progress);

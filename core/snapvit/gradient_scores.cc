@@ -19,16 +19,6 @@
 namespace snapvit {
 namespace {
 
-// Activations that autograd keeps for one view, roughly: what each block stores for its backward
-// pass.
-size_t ActivationBytesPerView(const VitConfig& config) {
-  const size_t tokens = config.tokens();
-  const size_t attention = 3 * static_cast<size_t>(config.num_heads) * tokens;
-  const size_t per_token =
-      12 * static_cast<size_t>(config.embed_dim) + 3 * config.mlp_hidden + attention;
-  return config.depth * tokens * per_token * sizeof(float);
-}
-
 // The parameters whose gradients are scores: fc1 and qkv weights of every block, in this order.
 std::vector<at::Tensor> ScoredParameters(VitWeights& weights) {
   std::vector<at::Tensor> parameters;
@@ -78,7 +68,7 @@ class ScoreComputation {
                options.collapsed ? 1 : options.local_views) {
     // With collapsed views autograd sees the local crop alone.
     const size_t views = options.collapsed ? 1 : crops_.views();
-    const size_t per_image = views * ActivationBytesPerView(weights.config);
+    const size_t per_image = views * ActivationBytes(weights.config);
     const size_t at_most = options.collapsed ? options.collapsed->batch : 16;
     differentiated_images_ = std::clamp<size_t>(options.activation_bytes / per_image, 1, at_most);
     // A mean needs to know how many images are in it, so its batch is read as a whole.

@@ -15,6 +15,7 @@
 #include "core/elastic/keep_rule.h"
 #include "core/elastic/ladder.h"
 #include "core/elastic/permuted_weights.h"
+#include "core/elastic/structure.h"
 #include "core/elastic/view_forward.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/preprocessed_images.h"
@@ -27,7 +28,8 @@ constexpr double kLastCompute = 0.95 * kSmallestPathCompute;
 
 // The channels or the heads of one block.
 struct Structure {
-  size_t half = 0;            // as in view_forward.h
+  int32_t number = 0;  // as in core/elastic/structure.h
+  size_t half = 0;
   std::vector<int> levels;    // keep counts to come, the next one last
   double flops = 0;           // of one unit
   double loss_per_flop = 0;   // of the next chunk, measured at some earlier state
@@ -51,9 +53,11 @@ class GreedySearch {
     std::reverse(heads.begin(), heads.end());
     std::reverse(channels.begin(), channels.end());
     steps_ = config_.depth * (heads.size() + channels.size());
-    for (size_t block = 0; block < static_cast<size_t>(config_.depth); ++block) {
-      structures_.push_back({2 * block, heads, cost_.flops_per_head()});
-      structures_.push_back({2 * block + 1, channels, cost_.flops_per_channel()});
+    for (size_t half = 0; half < 2 * static_cast<size_t>(config_.depth); ++half) {
+      const int32_t number = StructureOfHalf(half, config_.depth);
+      structures_.push_back(IsMlpHalf(half)
+                                ? Structure{number, half, channels, cost_.flops_per_channel()}
+                                : Structure{number, half, heads, cost_.flops_per_head()});
     }
   }
 
@@ -80,10 +84,6 @@ class GreedySearch {
  private:
   bool TimeIsUp() const { return options_.clock->Now() >= options_.stop_at; }
 
-  int& Units(const Structure& structure, KeepCounts& keep) const {
-    const size_t block = structure.half / 2;
-    return structure.half % 2 == 0 ? keep.heads[block] : keep.channels[block];
-  }
   static bool CanShrink(const Structure& structure) { return !structure.levels.empty(); }
 
   // The dense model on as many of the images as time allows, and the input of every half.
@@ -130,7 +130,7 @@ class GreedySearch {
 
   absl::Status Measure(Structure& structure) {
     KeepCounts keep = keep_;
-    int& units = Units(structure, keep);
+    int& units = UnitsOf(keep, structure.number);
     const int removed = units - structure.levels.back();
     units = structure.levels.back();
     RunFrom(structure.half, MakeView(weights_, corrections_, keep), /*remember=*/false);
@@ -149,11 +149,9 @@ class GreedySearch {
   }
 
   void Remove(Structure& structure) {
-    const size_t block = structure.half / 2;
-    Units(structure, keep_) = structure.levels.back();
+    UnitsOf(keep_, structure.number) = structure.levels.back();
+    path_.push_back({structure.number, structure.levels.back()});
     structure.levels.pop_back();
-    const size_t row = structure.half % 2 == 0 ? config_.depth + block : block;
-    path_.push_back({static_cast<int32_t>(row), Units(structure, keep_)});
     for (Structure& other : structures_) other.measured_now = false;
     if (TimeIsUp()) return;  // nothing will be measured any more
     view_ = MakeView(weights_, corrections_, keep_);

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/elastic/structure.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/elimination.h"
 #include "core/snapvit/fidelity.h"
@@ -42,8 +43,8 @@ std::vector<float> ToVector(const at::Tensor& tensor) {
 
 // One half of a block, ready for elimination and corrections.
 HalfProblem MakeProblem(const VitWeights& weights, const UnitStatistics& statistics, size_t half) {
-  const BlockWeights& block = weights.blocks[half / 2];
-  const bool attention = half % 2 == 0;
+  const BlockWeights& block = weights.blocks[BlockOfHalf(half)];
+  const bool attention = !IsMlpHalf(half);
   const HalfStatistics& of = statistics.halves[half];
   HalfProblem problem;
   problem.covariance = of.covariance.to(at::kDouble);
@@ -58,11 +59,6 @@ size_t BlockWeightCount(const VitConfig& config) {
   const size_t attention = 4ULL * config.embed_dim * config.num_heads * config.head_dim;
   const size_t mlp = 2ULL * config.embed_dim * config.mlp_hidden;
   return config.depth * (attention + mlp);
-}
-
-int32_t StructureOf(const VitConfig& config, size_t half) {
-  const auto block = static_cast<int32_t>(half / 2);
-  return half % 2 == 0 ? config.depth + block : block;
 }
 
 // Order of importance and corrections of every half.
@@ -82,7 +78,7 @@ class UnitOrdering {
     corrections.head_dim = config_.head_dim;
     for (size_t half = 0; half < orders_.size(); ++half) {
       const HalfProblem problem = MakeProblem(weights, statistics, half);
-      const bool attention = half % 2 == 0;
+      const bool attention = !IsMlpHalf(half);
       const std::vector<float> own_means = ToVector(statistics.halves[half].mean);
       statistics.halves[half] = {};
       orders_[half] = EliminationOrder(problem, attention ? 1 : kChannelsAtOnce);
@@ -90,7 +86,7 @@ class UnitOrdering {
           attention ? HeadLevels(config_, ordering_) : ChannelLevels(config_, ordering_);
       if (!levels.empty() && levels.back() == 0) levels.pop_back();
       for (LowRankParts& parts : CorrectHalf(problem, orders_[half], levels, kMostRank)) {
-        parts_.push_back({StructureOf(config_, half), std::move(parts)});
+        parts_.push_back({StructureOfHalf(half, config_.depth), std::move(parts)});
       }
       std::vector<float>& means = attention ? corrections.head_means : corrections.mlp_means;
       means.insert(means.end(), own_means.begin(), own_means.end());
@@ -135,9 +131,9 @@ class UnitOrdering {
   };
 
   float* ScoresOf(size_t half) {
-    const size_t block = half / 2;
-    return half % 2 == 0 ? ordering_.head_scores.data() + block * config_.num_heads
-                         : ordering_.mlp_scores.data() + block * config_.mlp_hidden;
+    const size_t block = BlockOfHalf(half);
+    return IsMlpHalf(half) ? ordering_.mlp_scores.data() + block * config_.mlp_hidden
+                           : ordering_.head_scores.data() + block * config_.num_heads;
   }
 
   // A unit's score is the number of the path's step that removes it, and between units of one step
@@ -153,9 +149,7 @@ class UnitOrdering {
     };
     for (size_t step = 0; step < ordering_.path.size(); ++step) {
       const auto [structure, keep] = ordering_.path[step];
-      const size_t half = structure < config_.depth
-                              ? 2 * static_cast<size_t>(structure) + 1
-                              : 2 * static_cast<size_t>(structure - config_.depth);
+      const size_t half = HalfOfStructure(structure, config_.depth);
       score(half, keep, left[half], step);
       left[half] = keep;
     }
@@ -242,15 +236,14 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   ElasticModel::Options model_options;
   model_options.ladder = options.ladder;
   model_options.dtype = options.dtype;
-  ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
-                   ElasticModel::Create(folder, ordering, model_options));
   FidelityOptions fidelity_options;
   fidelity_options.first_image = statistics_images + PathImages(statistics_images);
   fidelity_options.images = HeldOut(statistics_images);
   fidelity_options.clock = options.clock;
   fidelity_options.stop_at = until(1);
-  ASSIGN_OR_RETURN(ordering.fidelity, MeasureFidelity(*model, source, fidelity_options,
-                                                      PartOf(progress, kRanked + kPathShare, 1)));
+  ASSIGN_OR_RETURN(ordering.fidelity,
+                   MeasureFidelity(folder, ordering, model_options, source, fidelity_options,
+                                   PartOf(progress, kRanked + kPathShare, 1)));
   return ordering;
 }
 

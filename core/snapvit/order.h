@@ -21,7 +21,7 @@ struct OrderOptions {
   // Images for the statistics of units; from behind them in the source, an eighth of that again
   // finds the budget path and a third measures fidelity. With a smaller source all shrink in
   // proportion, so that no two of them share an image.
-  size_t images = 512;
+  size_t images = kDefaultCalibrationImages;
   uint64_t seed = 42;
   // Wall time for everything; what is done by then is kept.
   absl::Duration time_limit = absl::InfiniteDuration();

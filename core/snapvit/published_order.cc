@@ -205,20 +205,18 @@ class PublishedOrder {
     return absl::OkStatus();
   }
 
-  // As core/snapvit/order.h does.
   absl::Status Measure() {
     ElasticModel::Options model_options;
     model_options.ladder = options_.ladder;
     model_options.dtype = options_.dtype;
-    ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
-                     ElasticModel::Create(folder_, ordering_, model_options));
     FidelityOptions fidelity;
     fidelity.first_image = 2 * images_;
     fidelity.images = HeldOut(images_);
     fidelity.clock = options_.clock;
     fidelity.stop_at = start_ + options_.time_limit;
     ASSIGN_OR_RETURN(ordering_.fidelity,
-                     MeasureFidelity(*model, source_, fidelity, PartOf(progress_, search_end_, 1)));
+                     MeasureFidelity(folder_, ordering_, model_options, source_, fidelity,
+                                     PartOf(progress_, search_end_, 1)));
     return absl::OkStatus();
   }
 

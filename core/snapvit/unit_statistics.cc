@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/elastic/structure.h"
 #include "core/model/reference_forward.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/preprocessed_images.h"
@@ -21,14 +22,6 @@ constexpr size_t kImagesForMean = 128;  // of the embedding
 // Share of the mean weight that every token gets on top of its own: what the embedding does not see
 // should still not drift, since other poolings read it.
 constexpr double kLeastTokenWeight = 0.02;
-
-size_t ActivationBytesPerImage(const VitConfig& config) {
-  const size_t tokens = config.tokens();
-  const size_t attention = 3 * static_cast<size_t>(config.num_heads) * tokens;
-  const size_t per_token =
-      16 * static_cast<size_t>(config.embed_dim) + 4 * config.mlp_hidden + attention;
-  return config.depth * tokens * per_token * sizeof(float);
-}
 
 // Sums over tokens, from which one half's statistics are made.
 struct HalfSums {
@@ -80,10 +73,11 @@ class StatisticsComputation {
         end_(std::min(source.size(), options.first_image + options.images)),
         next_(options.first_image) {
     const VitConfig& config = weights.config;
-    batch_images_ = std::clamp<size_t>(options.activation_bytes / ActivationBytesPerImage(config),
-                                       1, kMostBatchImages);
-    for (int half = 0; half < 2 * config.depth; ++half) {
-      const int64_t units = half % 2 == 0 ? config.num_heads * config.head_dim : config.mlp_hidden;
+    batch_images_ =
+        std::clamp<size_t>(options.activation_bytes / ActivationBytes(config), 1, kMostBatchImages);
+    for (size_t half = 0; half < 2 * static_cast<size_t>(config.depth); ++half) {
+      const int64_t units =
+          IsMlpHalf(half) ? config.mlp_hidden : config.num_heads * config.head_dim;
       sums_.emplace_back(units, config.embed_dim, weights.patch_weight.options());
     }
   }
