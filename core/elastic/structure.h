@@ -1,6 +1,6 @@
 // The parts of a model that lose units, in their two numberings. As *structures*, in files and
-// budget paths: the MLP of block b is b, its heads are depth + b. As *halves*, in the order in which
-// a forward pass meets them: the attention of block b is 2·b, its MLP 2·b + 1.
+// budget paths: the MLP of block b is b, its heads are depth + b. As *halves*, in the order in
+// which a forward pass meets them: the attention of block b is 2·b, its MLP 2·b + 1.
 #ifndef SNAPVIT_CORE_ELASTIC_STRUCTURE_H_
 #define SNAPVIT_CORE_ELASTIC_STRUCTURE_H_
 

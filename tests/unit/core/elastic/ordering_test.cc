@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 #include "tests/testing/orderings.h"
 #include "tests/testing/vit_configs.h"
@@ -35,6 +37,15 @@ Ordering Full() {
   ordering.fidelity = {{0.3F, 1.0F}, {0.6F, 1.0F}, {0.01F, 0}, {0.7F, 1}, {0.5F, 1}};
   ordering.model_fingerprint = "abc";
   ordering.mlp_scores[3] = 1e-43F;  // published scores hold denormals
+  Corrections& corrections = ordering.corrections;
+  corrections.embed_dim = 192;
+  corrections.head_dim = 32;
+  corrections.mlp_means.assign(6 * 768, 0.5F);
+  corrections.head_means.assign(6 * 6 * 32, -0.25F);
+  const auto bits = [](size_t count) { return std::vector<uint16_t>(count, 0x3f80); };
+  corrections.low_rank = {{0, 650, 2, bits(650 * 2), bits(2 * 192)},
+                          {6, 5, 3, bits(5 * 32 * 3), bits(3 * 192)}};
+  ordering.fidelity.corrections = CorrectionMode::kFull;
   return ordering;
 }
 
@@ -52,7 +63,60 @@ TEST_F(OrderingFile, RoundTripsEverything) {
   EXPECT_EQ(read->model_fingerprint, "abc");
   EXPECT_EQ(read->seed, ordering.seed);
   EXPECT_EQ(read->recipe, ordering.recipe);
+  EXPECT_EQ(read->corrections.mlp_means, ordering.corrections.mlp_means);
+  EXPECT_EQ(read->corrections.head_means, ordering.corrections.head_means);
+  EXPECT_EQ(read->corrections.low_rank, ordering.corrections.low_rank);
+  EXPECT_EQ(read->fidelity.corrections, CorrectionMode::kFull);
   EXPECT_EQ(read->Id(), ordering.Id());
+}
+
+// Whatever the index of corrections says: no value is read that the file does not have.
+TEST_F(OrderingFile, CorrectionIndexThatDoesNotFitItsValuesIsAnError) {
+  ASSERT_TRUE(WriteOrdering(Full(), Path("o")).ok());
+  const std::string bytes = Read(Path("o"));
+  const auto row = [](std::array<int32_t, 3> values) {
+    return std::string(reinterpret_cast<const char*>(values.data()), sizeof(values));
+  };
+  const size_t place = bytes.find(row({0, 650, 2}));
+  ASSERT_NE(place, std::string::npos);
+  constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
+  for (const std::array<int32_t, 3> wrong :
+       std::initializer_list<std::array<int32_t, 3>>{{0, 651, 2},
+                                                     {0, 650, 3},
+                                                     {0, 650, 0},
+                                                     {0, 0, 2},
+                                                     {0, -1, 2},
+                                                     {0, 650, -1},
+                                                     {-1, 650, 2},
+                                                     {12, 650, 2},
+                                                     {7, 650, 2},
+                                                     {0, kMost, kMost},
+                                                     {kMost, 650, 2}}) {
+    std::string damaged = bytes;
+    damaged.replace(place, 12, row(wrong));
+    std::ofstream(Path("wrong"), std::ios::binary) << damaged;
+    const absl::Status status = ReadOrdering(Path("wrong")).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument)
+        << wrong[0] << " " << wrong[1] << " " << wrong[2] << ": " << status;
+  }
+}
+
+TEST(ValidateOrdering, CorrectionsAreFiniteAndInOrder) {
+  Ordering infinite = Full();
+  infinite.corrections.low_rank[1].in[7] = 0x7f80;
+  EXPECT_FALSE(ValidateOrdering(infinite).ok());
+  Ordering mean = Full();
+  mean.corrections.mlp_means[0] = std::nanf("");
+  EXPECT_FALSE(ValidateOrdering(mean).ok());
+  Ordering twice = Full();
+  twice.corrections.low_rank[1] = twice.corrections.low_rank[0];
+  EXPECT_FALSE(ValidateOrdering(twice).ok());
+}
+
+TEST(CheckOrderingFits, NamesTheWidthThatCorrectionsAreFor) {
+  VitConfig wider = DemoVit();
+  wider.embed_dim = 384;
+  EXPECT_THAT(std::string(CheckOrderingFits(Full(), wider, "abc").message()), HasSubstr("192"));
 }
 
 TEST_F(OrderingFile, SameOrderingGivesTheSameBytes) {
