@@ -127,6 +127,16 @@ SchedulerStats Executor::Stats() const {
   return scheduler_.Stats();
 }
 
+void Executor::SetTenants(std::vector<TenantShare> tenants) {
+  absl::MutexLock lock(&mu_);
+  scheduler_.SetTenants(std::move(tenants));
+}
+
+TenantGovernances Executor::Governance() const {
+  absl::MutexLock lock(&mu_);
+  return scheduler_.Governance();
+}
+
 // --- Waking and delivering ---
 
 // Counted from the state, not from events, and again after every step: work that could start finds

@@ -57,6 +57,10 @@ class Executor {
 
   SchedulerStats Stats() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // As in Policy: weights of the tenants from now on, and what the governor makes of them.
+  void SetTenants(std::vector<TenantShare> tenants) ABSL_LOCKS_EXCLUDED(mu_);
+  TenantGovernances Governance() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Accepts nothing more, waits up to `grace` (real time) for what was accepted, ends what still
   // waits then with UNAVAILABLE (DRAINING), and joins all threads once what is running has ended.
   // True if nothing had to be given up. May be called again and from several threads, but not from

@@ -14,6 +14,7 @@
 #include "core/scheduling/backend.h"
 #include "core/scheduling/queue_bounds.h"
 #include "core/scheduling/task.h"
+#include "core/scheduling/tenant_share.h"
 
 namespace snapvit {
 
@@ -86,6 +87,12 @@ class Policy {
   // The batch that was just taken starts: what fair shares are charged from.
   virtual void BatchStarted(int /*worker*/, std::span<const Assignment> /*batch*/,
                             absl::Time /*now*/) {}
+
+  // Weights of all tenants from now on, by index. A tenant beyond the list has weight 1.
+  virtual void SetTenants(std::vector<TenantShare> /*tenants*/) {}
+
+  // The present state of each tenant.
+  virtual TenantGovernances Governance(absl::Time /*now*/) const { return {}; }
 
   // A batch has ended: what latencies are corrected from.
   virtual void BatchFinished(const BatchRecord& /*record*/) {}

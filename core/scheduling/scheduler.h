@@ -100,6 +100,10 @@ class Scheduler {
   size_t StartableBatches() const;
   SchedulerStats Stats() const;
 
+  // As in Policy.
+  void SetTenants(std::vector<TenantShare> tenants) { policy_->SetTenants(std::move(tenants)); }
+  TenantGovernances Governance() const { return policy_->Governance(options_.clock->Now()); }
+
  private:
   using State = QueuedTask::State;
   struct Worker {
