@@ -11,9 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "core/base/file.h"
+#include "core/base/random.h"
 #include "core/base/status_macros.h"
 #include "core/snapvit/image_file.h"
-#include "core/snapvit/random.h"
 
 namespace snapvit {
 namespace {

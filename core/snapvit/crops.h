@@ -4,9 +4,9 @@
 
 #include <span>
 
+#include "core/base/random.h"
 #include "core/image/image.h"
 #include "core/image/preprocessing.h"
-#include "core/snapvit/random.h"
 
 namespace snapvit {
 

@@ -7,7 +7,7 @@
 #include <cstring>
 #include <queue>
 
-#include "core/snapvit/random.h"
+#include "core/base/random.h"
 
 namespace snapvit {
 namespace {

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "core/snapvit/random.h"
+#include "core/base/random.h"
 
 namespace snapvit {
 namespace {

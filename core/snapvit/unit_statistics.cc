@@ -7,12 +7,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/random.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/structure.h"
 #include "core/model/reference_forward.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/preprocessed_images.h"
-#include "core/snapvit/random.h"
 
 namespace snapvit {
 namespace {

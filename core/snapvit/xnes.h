@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "core/snapvit/random.h"
+#include "core/base/random.h"
 
 namespace snapvit {
 

@@ -1,7 +1,7 @@
 // Random: a small seeded generator whose sequence is the same with every compiler and library (the
-// standard distributions are not), so that one seed gives one ordering.
-#ifndef SNAPVIT_CORE_SNAPVIT_RANDOM_H_
-#define SNAPVIT_CORE_SNAPVIT_RANDOM_H_
+// standard distributions are not), so that one seed gives one ordering and one load.
+#ifndef SNAPVIT_CORE_BASE_RANDOM_H_
+#define SNAPVIT_CORE_BASE_RANDOM_H_
 
 #include <cmath>
 #include <cstdint>
@@ -43,4 +43,4 @@ class Random {
 
 }  // namespace snapvit
 
-#endif  // SNAPVIT_CORE_SNAPVIT_RANDOM_H_
+#endif  // SNAPVIT_CORE_BASE_RANDOM_H_
