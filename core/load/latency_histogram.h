@@ -16,7 +16,8 @@ class LatencyHistogram {
  public:
   // Quantiles are off by at most 2^-(bits + 1) of their value: 9 bits are 0.1 %. REQUIRES: 1 <=
   // precision_bits <= 20.
-  explicit LatencyHistogram(int precision_bits = 9) : bits_(precision_bits) {}
+  explicit LatencyHistogram(int precision_bits) : bits_(precision_bits) {}
+  LatencyHistogram() : LatencyHistogram(9) {}
 
   // Nanoseconds count; what is negative counts as zero, what is beyond 2^62 ns as that.
   void Record(absl::Duration duration);

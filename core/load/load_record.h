@@ -34,8 +34,9 @@ struct RequestOutcome {
 // Not thread-safe.
 class LoadRecord {
  public:
+  LoadRecord() = default;
   // Precision as LatencyHistogram's.
-  explicit LoadRecord(int latency_bits = 9) : latency_(latency_bits) {}
+  explicit LoadRecord(int latency_bits) : latency_(latency_bits) {}
 
   void Add(const RequestOutcome& outcome);
   // REQUIRES: the same precision.
