@@ -14,6 +14,7 @@
 #include "server/log.h"
 #include "server/options_parser.h"
 #include "server/server.h"
+#include "server/simulated_profile.h"
 
 namespace snapvit {
 namespace {
@@ -49,6 +50,9 @@ class StopSignals {
 
 // --check: whether the model and its ordering could be served.
 absl::Status CheckModel(const ServerOptions& options) {
+  if (!options.simulated_profile.empty()) {
+    return ReadSimulatedProfile(options.simulated_profile).status();
+  }
   ElasticLoaderOptions loader_options;
   loader_options.model_dir = options.model;
   loader_options.ordering_file = options.ordering;

@@ -28,7 +28,7 @@ void Describe(const ServedModel& model, v1::ModelInfo& info) {
   const VitConfig& config = model.config;
   info.set_architecture(config.architecture);
   info.set_parameters(model.parameters);
-  info.set_gflops(model.cost.dense_flops() / 1e9);
+  info.set_gflops(model.ladder.rung(model.ladder.dense()).gflops);
   for (const int size : {3, config.image_height, config.image_width}) info.add_input_size(size);
   info.set_embedding_dim(config.embed_dim);
   info.set_blocks(config.depth);

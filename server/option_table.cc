@@ -129,6 +129,25 @@ absl::Status SetCheck(std::string_view text, Options& o) {
   return absl::OkStatus();
 }
 
+constexpr char kSimulated[] = "simulated:";
+
+absl::Status SetEngine(std::string_view text, Options& o) {
+  if (text == "real") {
+    o.simulated_profile.clear();
+    return absl::OkStatus();
+  }
+  const std::string_view prefix = kSimulated;
+  if (text.substr(0, prefix.size()) != prefix || text.size() == prefix.size()) {
+    return BadValue(text, "real, or simulated:PROFILE.json");
+  }
+  o.simulated_profile = std::string(text.substr(prefix.size()));
+  return absl::OkStatus();
+}
+
+std::string GetEngine(const Options& o) {
+  return o.simulated_profile.empty() ? "real" : kSimulated + o.simulated_profile;
+}
+
 constexpr char kModel[] = "Model";
 constexpr char kLadder[] = "Ordering and ladder";
 constexpr char kExecution[] = "Execution";
@@ -178,6 +197,10 @@ constexpr OptionRow kTable[] = {
      "Smallest view that any reply may use: compute (0.4, 40%) or fidelity:0.8; fidelity:0.6 if not set.",
      SetFloor, GetFloor},
 
+    {kExecution, "engine", "real|simulated:PROFILE.json",
+     "What computes. A simulated engine reads no model: batches take the time that the profile says (docs/formats.md), and "
+     "results mean nothing.",
+     SetEngine, GetEngine},
     {kExecution, "workers", "N", "Batches that are computed at the same time.",
      [](std::string_view t, Options& o) { return SetWhole(t, 1, 256, o.workers); },
      [](const Options& o) { return absl::StrCat(o.workers); }},

@@ -39,11 +39,12 @@ struct ServerOptions {
   std::string cache_dir;                  // empty: $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit
   CorrectionMode corrections = CorrectionMode::kFull;
   int rungs = 31;
-  std::optional<FloorTarget> floor;  // nothing: by fidelity (served_model_builder.h)
+  std::optional<FloorTarget> floor;  // nothing: by fidelity (model_floor.h)
 
   // Execution.
-  int workers = 1;             // batches computed at the same time
-  std::optional<int> threads;  // compute threads of each worker; nothing: the cores shared out
+  std::string simulated_profile;  // file; empty: the real engine computes
+  int workers = 1;                // batches computed at the same time
+  std::optional<int> threads;     // compute threads of each worker; nothing: the cores shared out
   WarmupMode warmup = WarmupMode::kFast;
 
   // Listeners.

@@ -172,7 +172,7 @@ absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& args,
   for (const Assignment& assignment : flags.assignments) {
     RETURN_IF_ERROR(Apply(assignment, parsed));
   }
-  if (parsed.options.model.empty()) {
+  if (parsed.options.model.empty() && parsed.options.simulated_profile.empty()) {
     return absl::InvalidArgumentError(
         "no model: expected --model DIR (or SNAPVIT_MODEL, or the key model in --config)");
   }

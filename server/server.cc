@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,13 +21,15 @@
 #include "core/engine/engine.h"
 #include "core/scheduling/deadline_policy.h"
 #include "core/scheduling/executor.h"
-#include "server/engine_backend.h"
+#include "server/engine_host.h"
 #include "server/inference_context.h"
 #include "server/inference_service.h"
 #include "server/listeners.h"
 #include "server/model_host.h"
 #include "server/models_service.h"
+#include "server/real_engine.h"
 #include "server/scheduler_metrics.h"
+#include "server/simulated_engine.h"
 
 namespace snapvit {
 namespace {
@@ -63,7 +66,7 @@ Metrics::Options MetricsOptions(const ServerOptions& options) {
   metrics.model = ModelName(options);
   metrics.tenants = {kOpenTenant};
   metrics.version = SNAPVIT_VERSION;
-  metrics.device = "cpu";
+  metrics.device = options.simulated_profile.empty() ? "cpu" : "simulated";
   metrics.dtype = options.dtype == DtypeChoice::kBf16 ? "bf16" : "fp32";
   return metrics;
 }
@@ -100,10 +103,20 @@ absl::Status WriteReadyFile(const std::string& path, const HostPort& grpc, const
                          "\", \"pid\": ", getpid(), "}\n"));
 }
 
+// What a profile says about the server, where the options do not.
+ServerOptions WithProfile(ServerOptions options, const SimulatedProfile& profile) {
+  if (options.model_name.empty()) options.model_name = profile.model;
+  if (options.workers == 1) options.workers = profile.workers.value_or(1);
+  return options;
+}
+
 class ServerImpl final : public Server {
  public:
-  ServerImpl(const ServerOptions& options, const Logger* log)
+  // `profile`: of a simulated engine; nothing: a real one.
+  ServerImpl(const ServerOptions& options, std::optional<SimulatedProfile> profile,
+             const Logger* log)
       : options_(options),
+        profile_(std::move(profile)),
         log_(*log),
         state_(ModelName(options)),
         metrics_(MetricsOptions(options)),
@@ -133,6 +146,7 @@ class ServerImpl final : public Server {
   bool Drain() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  absl::StatusOr<std::unique_ptr<EngineHost>> MakeEngine();
   absl::Status StartScheduler();
   absl::Status StartListeners();
   InferenceContext Context();
@@ -143,16 +157,15 @@ class ServerImpl final : public Server {
   void Stop(const absl::Status& failure) ABSL_LOCKS_EXCLUDED(mu_);
 
   const ServerOptions options_;
+  const std::optional<SimulatedProfile> profile_;
   const Logger& log_;
   ServingState state_;
   Metrics metrics_;
   SchedulerMetrics scheduler_metrics_;
   LogLimiter failure_log_;
 
-  std::unique_ptr<Engine> engine_;
-  std::unique_ptr<EngineBackend> backend_;
+  std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<Executor> executor_;
-  std::unique_ptr<ModelHost> host_;
   std::unique_ptr<InferenceService> inference_;
   std::unique_ptr<ModelsService> models_;
   GrpcListener grpc_;
@@ -165,13 +178,19 @@ class ServerImpl final : public Server {
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 };
 
-absl::Status ServerImpl::StartScheduler() {
+absl::StatusOr<std::unique_ptr<EngineHost>> ServerImpl::MakeEngine() {
+  if (profile_.has_value()) {
+    return std::make_unique<SimulatedEngine>(*profile_, options_.workers, options_.floor, &state_,
+                                             &metrics_, &log_);
+  }
   Engine::Options engine;
   engine.workers = options_.workers;
   engine.threads_per_worker = ComputeThreads(options_);
-  ASSIGN_OR_RETURN(engine_, Engine::Create(engine));
-  backend_ = std::make_unique<EngineBackend>(engine_.get());
+  return RealEngine::Create(engine, HostOptions(options_), &state_, &metrics_, &log_);
+}
 
+absl::Status ServerImpl::StartScheduler() {
+  ASSIGN_OR_RETURN(engine_, MakeEngine());
   Executor::Options executor;
   executor.scheduler.workers = options_.workers;
   executor.scheduler.bounds.max_items = options_.max_queue_items;
@@ -181,11 +200,9 @@ absl::Status ServerImpl::StartScheduler() {
   ASSIGN_OR_RETURN(executor_,
                    Executor::Create(std::move(executor),
                                     std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options()),
-                                    backend_.get(), &scheduler_metrics_));
+                                    engine_->backend(), &scheduler_metrics_));
   metrics_.SetGaugeSource(
       [this] { return scheduler_metrics_.Gauges(*executor_, options_.workers); });
-  host_ =
-      std::make_unique<ModelHost>(HostOptions(options_), engine_.get(), &state_, &metrics_, &log_);
   return absl::OkStatus();
 }
 
@@ -223,7 +240,7 @@ void ServerImpl::OnServingChanged(bool serving) {
 }
 
 void ServerImpl::LoadModel() {
-  const absl::Status loaded = host_->Load();
+  const absl::Status loaded = engine_->Load();
   if (loaded.ok() || absl::IsCancelled(loaded)) return;
   Stop(loaded);
 }
@@ -248,7 +265,7 @@ bool ServerImpl::Drain() {
   const absl::Time start = Clock::Monotonic()->Now();
   const bool was_serving = state_.Get().serving();
   state_.SetPhase(Phase::kDraining, 0);
-  host_->Stop();
+  engine_->Stop();
   inference_->DrainStreams();
   bool complete = executor_->Drain(options_.drain_grace);
   if (was_serving) absl::SleepFor(kFarewell);
@@ -267,7 +284,13 @@ bool ServerImpl::Drain() {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const Logger* log) {
-  auto server = std::make_unique<ServerImpl>(options, log);
+  ServerOptions resolved = options;
+  std::optional<SimulatedProfile> profile;
+  if (!options.simulated_profile.empty()) {
+    ASSIGN_OR_RETURN(profile, ReadSimulatedProfile(options.simulated_profile));
+    resolved = WithProfile(options, *profile);
+  }
+  auto server = std::make_unique<ServerImpl>(resolved, std::move(profile), log);
   RETURN_IF_ERROR(server->Start());
   return std::unique_ptr<Server>(std::move(server));
 }

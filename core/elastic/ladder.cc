@@ -105,7 +105,45 @@ double Interpolate(const std::vector<float>& x, const std::vector<float>& y, dou
   return y[i - 1] + share * (y[i] - y[i - 1]);
 }
 
+absl::Status OfRung(size_t index, const char* what, double value, const char* expected) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("rung ", index, " has ", what, " ", value, ", expected ", expected));
+}
+
+// `below`: the next smaller rung; null: none.
+absl::Status CheckRung(size_t index, const Rung& rung, const Rung* below) {
+  if (!(rung.compute > (below == nullptr ? 0 : below->compute) && rung.compute <= 1)) {
+    return OfRung(index, "compute", rung.compute, "rising shares in (0, 1]");
+  }
+  const double most_sparsity = below == nullptr ? 1 : below->sparsity;
+  if (!(rung.sparsity >= 0 && rung.sparsity <= most_sparsity)) {
+    return OfRung(index, "sparsity", rung.sparsity, "shares in [0, 1] that do not rise");
+  }
+  if (below != nullptr && below->fidelity.has_value() != rung.fidelity.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "rung ", index, " differs from the others in having a fidelity, expected all or none"));
+  }
+  if (!rung.fidelity.has_value()) return absl::OkStatus();
+  const double least_fidelity = below == nullptr ? 0 : *below->fidelity;
+  if (!(*rung.fidelity > 0 && *rung.fidelity >= least_fidelity && *rung.fidelity <= 1)) {
+    return OfRung(index, "fidelity", *rung.fidelity, "values in (0, 1] that do not fall");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+absl::StatusOr<Ladder> Ladder::FromRungs(std::vector<Rung> rungs) {
+  if (rungs.empty()) return absl::InvalidArgumentError("a ladder has no rungs, expected one");
+  for (size_t i = 0; i < rungs.size(); ++i) {
+    rungs[i].index = static_cast<int>(i);
+    RETURN_IF_ERROR(CheckRung(i, rungs[i], i == 0 ? nullptr : &rungs[i - 1]));
+  }
+  if (std::abs(rungs.back().compute - 1) > kComputeTolerance) {
+    return OfRung(rungs.size() - 1, "compute", rungs.back().compute, "the last to be dense: 1");
+  }
+  return Ladder(std::move(rungs), CorrectionMode::kNone);
+}
 
 absl::StatusOr<Ladder> Ladder::Create(const VitConfig& config, const Ordering* ordering,
                                       const LadderOptions& options) {

@@ -44,6 +44,10 @@ class Ladder {
   // alone. INVALID_ARGUMENT if options make no sense.
   static absl::StatusOr<Ladder> Create(const VitConfig& config, const Ordering* ordering,
                                        const LadderOptions& options);
+  // The given rungs, for engines without a model: keep counts stay as they are, indices are set.
+  // INVALID_ARGUMENT names the rung unless computes rise and end with 1, sparsities do not rise,
+  // and fidelities are in (0, 1], do not fall, and are there for all rungs or for none.
+  static absl::StatusOr<Ladder> FromRungs(std::vector<Rung> rungs);
 
   const std::vector<Rung>& rungs() const { return rungs_; }
   const Rung& rung(int index) const { return rungs_[index]; }

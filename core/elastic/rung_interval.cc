@@ -35,7 +35,7 @@ class TargetResolver {
     return TargetRung{target.share, rung.value_or(0), !rung.has_value()};
   }
   absl::StatusOr<TargetRung> operator()(const GflopsTarget& target) const {
-    const double share = target.gflops * 1e9 / cost_.dense_flops();
+    const double share = target.gflops / ladder_.rung(ladder_.dense()).gflops;
     return (*this)(ComputeTarget{std::min(share, 1.0)});
   }
   absl::StatusOr<TargetRung> operator()(const SparsityTarget& target) const {

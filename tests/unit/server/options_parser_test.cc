@@ -172,6 +172,16 @@ TEST(ParseOptions, HelpNeedsNothingElse) {
   EXPECT_TRUE(Parse({"--version"}).value().version);
 }
 
+TEST(ParseOptions, ASimulatedEngineNeedsAProfileAndNoModel) {
+  const ParsedOptions parsed = Parse({"--engine", "simulated:p.json"}).value();
+  EXPECT_EQ(parsed.options.simulated_profile, "p.json");
+  EXPECT_THAT(PrintOptions(parsed), HasSubstr("engine: simulated:p.json"));
+  EXPECT_EQ(Parse({"--model", "m", "--engine", "real"}).value().options.simulated_profile, "");
+  for (const char* bad : {"fast", "simulated", "simulated:"}) {
+    EXPECT_THAT(ErrorOf(Parse({"--engine", bad})), HasSubstr("simulated:PROFILE.json"));
+  }
+}
+
 TEST(OptionsHelp, ListsEveryOptionWithItsDefault) {
   const std::string help = OptionsHelp();
   for (const OptionRow& row : OptionTable()) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "server/model_floor.h"
 #include "tests/testing/orderings.h"
 #include "tests/testing/random_model.h"
 #include "tests/testing/vit_configs.h"
@@ -41,45 +42,6 @@ TEST_F(ServedModelBuilderTest, TheFloorIsAFidelityUnlessOneIsSet) {
   EXPECT_LE(half->ladder.rung(half->floor_rung).compute, 0.5);
   EXPECT_GT(half->ladder.rung(half->floor_rung + 1).compute, 0.5);
   EXPECT_EQ(Build(MakeModel(0.9), std::nullopt)->floor_rung, 0);
-}
-
-TEST_F(ServedModelBuilderTest, TimesBetweenMeasuredRungsAreLinearInCompute) {
-  const auto model = MakeModel(0.2);
-  const Ladder& ladder = model->ladder();
-  const int dense = ladder.dense();
-  const int middle = dense / 2;
-  const auto cell = [](int rung, int batch, double ms) {
-    ProfileCell result;
-    result.rung = rung;
-    result.batch = batch;
-    result.p50 = absl::Milliseconds(ms);
-    return result;
-  };
-  const ProfileCell cells[] = {cell(0, 1, 2), cell(0, 4, 5), cell(dense, 1, 10),
-                               cell(dense, 4, 30)};
-  const auto table = InterpolateLatency(ladder, cells);
-  ASSERT_TRUE(table.ok()) << table.status();
-  const double share =
-      (ladder.rung(middle).compute - ladder.rung(0).compute) / (1 - ladder.rung(0).compute);
-  EXPECT_NEAR(absl::ToDoubleMilliseconds(table->BatchTime(middle, 1)), 2 + share * 8, 1e-6);
-  EXPECT_NEAR(absl::ToDoubleMilliseconds(table->BatchTime(middle, 4)), 5 + share * 25, 1e-6);
-  EXPECT_EQ(table->BatchTime(dense, 4), absl::Milliseconds(30));
-}
-
-TEST_F(ServedModelBuilderTest, ALargerRungIsNeverFasterWhateverTheNoise) {
-  const auto model = MakeModel(0.2);
-  ProfileCell fast;
-  fast.rung = model->ladder().dense();
-  fast.batch = 1;
-  fast.p50 = absl::Milliseconds(1);
-  ProfileCell slow;
-  slow.rung = 0;
-  slow.batch = 1;
-  slow.p50 = absl::Milliseconds(3);
-  const ProfileCell cells[] = {slow, fast};
-  const auto table = InterpolateLatency(model->ladder(), cells);
-  ASSERT_TRUE(table.ok()) << table.status();
-  EXPECT_EQ(table->BatchTime(fast.rung, 1), absl::Milliseconds(3));
 }
 
 }  // namespace

@@ -101,5 +101,25 @@ TEST(Ladder, FidelityComesFromTheCurveByInterpolation) {
   EXPECT_EQ(ladder.AtLeastFidelity(1.0), ladder.dense());
 }
 
+TEST(Ladder, GivenRungsAreServedAsTheyAre) {
+  const auto rung = [](double compute, std::optional<double> fidelity) {
+    Rung result;
+    result.compute = compute;
+    result.sparsity = 1 - compute;
+    result.fidelity = fidelity;
+    return result;
+  };
+  const auto ladder = Ladder::FromRungs({rung(0.3, 0.8), rung(1, 1)});
+  ASSERT_TRUE(ladder.ok()) << ladder.status();
+  EXPECT_EQ(ladder->rung(1).index, 1);
+  EXPECT_EQ(ladder->AtMostCompute(0.5), 0);
+  EXPECT_EQ(ladder->AtLeastFidelity(0.9), 1);
+  EXPECT_FALSE(Ladder::FromRungs({}).ok());
+  EXPECT_FALSE(Ladder::FromRungs({rung(0.3, 0.8)}).ok()) << "no dense rung";
+  EXPECT_FALSE(Ladder::FromRungs({rung(1, 1), rung(0.3, 0.8)}).ok()) << "falling compute";
+  EXPECT_FALSE(Ladder::FromRungs({rung(0.3, 0.8), rung(1, std::nullopt)}).ok());
+  EXPECT_FALSE(Ladder::FromRungs({rung(0.3, 0.8), rung(1, 0.7)}).ok()) << "falling fidelity";
+}
+
 }  // namespace
 }  // namespace snapvit
