@@ -36,6 +36,8 @@ struct ClientOptions {
   // Of one message in either direction. An image above it is an error of its own and is not sent.
   size_t max_message_bytes = size_t{64} << 20;
   RequestLimits request;
+  // Not shared with other clients of the same target in this process.
+  bool own_connection = false;
   int max_requests_in_flight = 4;  // of one Embed or Classify call; each takes a thread
   RetryPolicy retry;
   TimeSource time = TimeSource::Real();

@@ -24,6 +24,7 @@ int RunCommandLine(int argc, const char* const* argv) {
   AddKeepVerb(app, chosen);
   AddEvaluateVerb(app, chosen);
   AddProfileVerb(app, chosen);
+  AddBenchVerb(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

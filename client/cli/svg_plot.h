@@ -1,5 +1,5 @@
-// SvgPlot: lines with markers in one or more panels, two a row, as an SVG for a web page or a
-// README. Colours are readable on light and on dark ground; the ground itself is transparent.
+// SvgPlot: lines in one or more panels, two a row or stacked, as an SVG for a web page or a README.
+// Colours are readable on light and on dark ground; the ground itself is transparent.
 #ifndef SNAPVIT_CLIENT_CLI_SVG_PLOT_H_
 #define SNAPVIT_CLIENT_CLI_SVG_PLOT_H_
 
@@ -16,6 +16,8 @@ struct PlotPoint {
 struct PlotSeries {
   std::string name;
   std::vector<PlotPoint> points;  // in any order
+  bool markers = true;            // a dot at each point
+  bool dashed = false;
 };
 
 struct PlotPanel {
@@ -25,10 +27,17 @@ struct PlotPanel {
   bool y_from_zero = false;
 };
 
+enum class PlotLayout {
+  kGrid,   // two panels a row, each with axes of its own
+  kStack,  // wide and low panels one below the other, with one x axis, whose title is the last
+           // one's
+};
+
 struct SvgPlot {
   std::string title;
   std::string subtitle;
   std::vector<PlotPanel> panels;
+  PlotLayout layout = PlotLayout::kGrid;
 
   // A whole document of well-formed XML, if the texts are UTF-8.
   std::string ToText() const;

@@ -33,6 +33,7 @@ void AddEmbedVerb(CLI::App& app, RunVerb& chosen);
 void AddClassifyVerb(CLI::App& app, RunVerb& chosen);
 void AddProfileVerb(CLI::App& app, RunVerb& chosen);
 void AddEvaluateVerb(CLI::App& app, RunVerb& chosen);
+void AddBenchVerb(CLI::App& app, RunVerb& chosen);
 
 // The exit status of a verb that did `done` items and failed at `failed` others.
 inline ExitStatus StatusOfItems(size_t done, size_t failed) {
