@@ -51,7 +51,7 @@ void DeadlinePolicy::Remove(QueuedTask* task) {
   DropIfEmpty(groups, group);
 }
 
-QueuedTask* DeadlinePolicy::TakeToPrepare(absl::Time /*now*/) {
+QueuedTask* DeadlinePolicy::TakeToPrepare(absl::Time /*now*/, const PrepareQuota& quota) {
   Group* group = MostUrgent(waiting_);
   const Urgency& head = *group->tasks.begin();
   // The run goes on unless something more urgent than its own head has arrived since.
@@ -60,8 +60,9 @@ QueuedTask* DeadlinePolicy::TakeToPrepare(absl::Time /*now*/) {
     run_ = {group->ladder, group->rung, head, max_batch()};
     same = group;
   }
-  --run_.left;
   QueuedTask* task = same->tasks.begin()->task;
+  if (!quota.Allows(task->spec().tenant)) return nullptr;
+  --run_.left;
   same->tasks.erase(same->tasks.begin());
   DropIfEmpty(waiting_, same);
   return task;

@@ -27,7 +27,7 @@ class DeadlinePolicy final : public Policy {
 
   void Add(QueuedTask* task) override;
   void Remove(QueuedTask* task) override;
-  QueuedTask* TakeToPrepare(absl::Time now) override;
+  QueuedTask* TakeToPrepare(absl::Time now, const PrepareQuota& quota) override;
   void TakeBatch(int worker, absl::Time now, std::vector<Choice>& batch) override;
 
  private:

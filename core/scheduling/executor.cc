@@ -94,13 +94,15 @@ void Executor::StopThreads() {
 
 absl::Status Executor::Submit(std::span<Task* const> request) {
   absl::Status status;
+  Completions done;
   Wakes wakes;
   {
     absl::MutexLock lock(&mu_);
-    status = scheduler_.Submit(request);
+    status = scheduler_.Submit(request, &done);
     if (status.ok()) wakes = PendingLocked();
   }
   Wake(wakes);
+  Deliver(done);
   if (observer_ == nullptr) return status;
   if (status.ok()) {
     observer_->OnQueued(request.size());

@@ -52,6 +52,30 @@ struct BatchRecord {
   absl::Duration compute_time;
 };
 
+// How much each tenant may have prepared ahead of compute: what is decoded holds memory, and one
+// tenant's must not keep another's from being decoded.
+class PrepareQuota {
+ public:
+  explicit PrepareQuota(size_t per_tenant) : per_tenant_(per_tenant) {}
+
+  size_t per_tenant() const { return per_tenant_; }
+  // Tasks that are being prepared, or ready after that.
+  size_t Ahead(int tenant) const {
+    return static_cast<size_t>(tenant) < ahead_.size() ? ahead_[tenant] : 0;
+  }
+  bool Allows(int tenant) const { return Ahead(tenant) < per_tenant_; }
+
+  void Start(int tenant) {
+    if (static_cast<size_t>(tenant) >= ahead_.size()) ahead_.resize(tenant + 1);
+    ++ahead_[tenant];
+  }
+  void End(int tenant) { --ahead_[tenant]; }
+
+ private:
+  const size_t per_tenant_;
+  std::vector<size_t> ahead_;  // by tenant
+};
+
 // Not thread-safe: the Scheduler calls it, under whatever guards the Scheduler. Calls must be cheap
 // (O(log n)): they are made for every task and batch.
 class Policy {
@@ -63,7 +87,8 @@ class Policy {
 
   int max_batch() const { return max_batch_; }  // tasks in a batch, at least 1
 
-  // Whether a request may enter the queue, besides the bounds. `queued` is what waits already.
+  // A request asks to enter the queue; whether it may, besides the bounds. `queued` is what waits
+  // already. Called for all that is not impossible, so that it tells what the load is.
   virtual absl::Status Admit(std::span<Task* const> /*request*/, const QueueLoad& /*queued*/,
                              absl::Time /*now*/) {
     return absl::OkStatus();
@@ -76,13 +101,21 @@ class Policy {
   // `task` is dropped: it was cancelled, expired or given up. Its state is what it was at Add().
   virtual void Remove(QueuedTask* task) = 0;
 
-  // Hands out the waiting task to prepare next. REQUIRES: one waits.
-  virtual QueuedTask* TakeToPrepare(absl::Time now) = 0;
+  // Hands out the waiting task to prepare next; null if no tenant that has one may have more
+  // prepared. REQUIRES: one waits.
+  virtual QueuedTask* TakeToPrepare(absl::Time now, const PrepareQuota& quota) = 0;
 
-  // Hands out the batch for `worker`, which is free: appends 1 … max_batch() ready tasks of one
-  // ladder to `batch`, which is empty. REQUIRES: one is ready. What turns out to be cancelled is
-  // dropped by the scheduler, which then adds the others again and asks anew.
+  // Hands out the batch for `worker`, which is free: appends up to max_batch() ready tasks of one
+  // ladder to `batch`, which is empty; none if none is worth its compute. REQUIRES: one is ready.
+  // What turns out to be cancelled is dropped by the scheduler, which then adds the others again
+  // and asks anew.
   virtual void TakeBatch(int worker, absl::Time now, std::vector<Choice>& batch) = 0;
+
+  // A task that waits or is ready, to be given up so that there is room for a request that is more
+  // entitled to it; null: the request is refused. The scheduler removes it.
+  virtual QueuedTask* Victim(std::span<Task* const> /*request*/, absl::Time /*now*/) {
+    return nullptr;
+  }
 
   // The batch that was just taken starts: what fair shares are charged from.
   virtual void BatchStarted(int /*worker*/, std::span<const Assignment> /*batch*/,

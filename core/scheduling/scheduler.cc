@@ -35,8 +35,7 @@ absl::Status Draining(const char* what) {
 Scheduler::Scheduler(Options options, std::unique_ptr<Policy> policy)
     : options_(options),
       policy_(std::move(policy)),
-      ahead_limit_(static_cast<size_t>(options.batches_ahead) * policy_->max_batch() *
-                   options.workers),
+      quota_(static_cast<size_t>(options.batches_ahead) * policy_->max_batch() * options.workers),
       workers_(options.workers) {}
 
 Scheduler::~Scheduler() { assert(Idle()); }
@@ -68,19 +67,33 @@ QueueLoad Scheduler::LoadOf(const Task& task) {
   const TaskSpec& spec = task.spec();
   QueueLoad load{1, spec.bytes, absl::ZeroDuration()};
   if (!spec.needs_preparation) load.bytes += spec.prepared_bytes;
-  if (spec.latency != nullptr) load.engine_time = spec.latency->TaskTime(spec.wanted);
+  if (spec.latency != nullptr) load.engine_time = spec.latency->TaskTime(spec.floor);
   return load;
 }
 
-absl::Status Scheduler::Submit(std::span<Task* const> request) {
+absl::Status Scheduler::MakeRoom(std::span<Task* const> request, const QueueLoad& load,
+                                 absl::Time now, Completions* done) {
+  while (true) {
+    const absl::Status fits = CheckBounds(options_.bounds, queued_, load, options_.workers);
+    if (fits.ok() || GetReason(fits) != kReasonQueueFull) return fits;
+    QueuedTask* victim = policy_->Victim(request, now);
+    if (victim == nullptr) return fits;
+    Drop(victim, fits, now, done);
+  }
+}
+
+absl::Status Scheduler::Submit(std::span<Task* const> request, Completions* done) {
   const absl::Time now = options_.clock->Now();
   if (!accepting_) return Draining("it takes no new requests");
   RETURN_IF_ERROR(CheckRequest(request, now));
   QueueLoad load;
-  for (const Task* task : request) load += LoadOf(*task);
-  demand_time_ += load.engine_time;
-  RETURN_IF_ERROR(CheckBounds(options_.bounds, queued_, load, options_.workers));
+  for (const Task* task : request) {
+    load += LoadOf(*task);
+    const TaskSpec& spec = task->spec();
+    if (spec.latency != nullptr) demand_time_ += spec.latency->TaskTime(spec.wanted);
+  }
   RETURN_IF_ERROR(policy_->Admit(request, queued_, now));
+  RETURN_IF_ERROR(MakeRoom(request, load, now, done));
   for (Task* task : request) Accept(task, now);
   return absl::OkStatus();
 }
@@ -125,7 +138,9 @@ void Scheduler::End(QueuedTask* queued, absl::Status status, absl::Time now, Com
   execution.prepare_time = queued->prepare_time;
   execution.queue_time = now - queued->arrival - queued->prepare_time;
   done->push_back({queued->task, std::move(status), execution});
-  if (queued->spec().needs_preparation && queued->state != State::kWaiting) --ahead_;
+  if (queued->spec().needs_preparation && queued->state != State::kWaiting) {
+    quota_.End(queued->spec().tenant);
+  }
   queued_ -= queued->load;
   Release(queued);
 }
@@ -184,22 +199,22 @@ void Scheduler::Abort(Completions* done) {
 
 // --- Preparation ---
 
-size_t Scheduler::StartablePreparations() const {
-  return ahead_ >= ahead_limit_ ? 0 : std::min(Count(State::kWaiting), ahead_limit_ - ahead_);
-}
+// Of tasks whose tenants have enough prepared, too: a thread that is woken for them finds none.
+size_t Scheduler::StartablePreparations() const { return Count(State::kWaiting); }
 
 Task* Scheduler::StartPrepare(Completions* done) {
   Expire(done);
-  while (StartablePreparations() > 0) {
+  while (Count(State::kWaiting) > 0) {
     const absl::Time now = options_.clock->Now();
-    QueuedTask* queued = policy_->TakeToPrepare(now);
+    QueuedTask* queued = policy_->TakeToPrepare(now, quota_);
+    if (queued == nullptr) return nullptr;
     assert(queued->state == State::kWaiting);
     if (queued->task->Cancelled()) {
       End(queued, Cancelled(), now, done);
       continue;
     }
     SetState(queued, State::kPreparing);
-    ++ahead_;
+    quota_.Start(queued->spec().tenant);
     queued->prepare_start = now;
     queued->load.bytes += queued->spec().prepared_bytes;
     queued_.bytes += queued->spec().prepared_bytes;
@@ -248,7 +263,8 @@ std::span<const Assignment> Scheduler::StartBatch(int worker, Completions* done)
   do {
     if (Count(State::kReady) == 0) return {};
     policy_->TakeBatch(worker, now, choices_);
-    assert(!choices_.empty() && choices_.size() <= static_cast<size_t>(policy_->max_batch()));
+    assert(choices_.size() <= static_cast<size_t>(policy_->max_batch()));
+    if (choices_.empty()) return {};
   } while (DropCancelled(now, done));
   Launch(worker, now);
   return workers_[worker].batch;
@@ -264,7 +280,7 @@ void Scheduler::Launch(int worker, absl::Time now) {
     assert(queued->state == State::kReady);
     assert(queued->spec().floor <= choice.rung && choice.rung <= queued->spec().wanted);
     SetState(queued, State::kRunning);
-    if (queued->spec().needs_preparation) --ahead_;
+    if (queued->spec().needs_preparation) quota_.End(queued->spec().tenant);
     queued_ -= queued->load;
     running.batch.push_back({queued->task, choice.rung, choice.reason});
   }

@@ -56,7 +56,7 @@ class Scheduler {
     const Clock* clock = Clock::Monotonic();
     int workers = 1;  // of the backend
     QueueBounds bounds;
-    int batches_ahead = 2;  // of prepared tasks per worker beyond what runs
+    int batches_ahead = 2;  // of prepared tasks per worker and tenant beyond what runs
   };
 
   // REQUIRES: workers >= 1, batches_ahead >= 1.
@@ -67,7 +67,8 @@ class Scheduler {
   // Accepts the tasks of one request, or none of them. An error leaves all of them with the caller:
   // RESOURCE_EXHAUSTED (QUEUE_FULL with a retry hint, TOO_LARGE, what the policy says), UNAVAILABLE
   // (DRAINING), DEADLINE_EXCEEDED (EXPIRED), INVALID_ARGUMENT (an impossible rung interval).
-  absl::Status Submit(std::span<Task* const> request);
+  // Tasks of other requests may be given up for it (QUEUE_FULL), if the policy says so.
+  absl::Status Submit(std::span<Task* const> request, Completions* done);
 
   // Ends those of the tasks that neither run nor have ended; one in preparation ends with it.
   // REQUIRES: they still exist.
@@ -85,7 +86,8 @@ class Scheduler {
   void FinishPrepare(Task* task, absl::Status status, Completions* done);
 
   // The batch that `worker` is to run now, followed by FinishBatch() with a status per task; empty
-  // if nothing is ready. It stays valid until then. REQUIRES: the worker is free.
+  // if nothing is ready that the policy finds worth its compute. It stays valid until then.
+  // REQUIRES: the worker is free.
   std::span<const Assignment> StartBatch(int worker, Completions* done);
   BatchRecord FinishBatch(int worker, std::span<const absl::Status> statuses, Completions* done);
 
@@ -117,6 +119,9 @@ class Scheduler {
 
   absl::Status CheckRequest(std::span<Task* const> request, absl::Time now) const;
   static QueueLoad LoadOf(const Task& task);
+  // Checks the bounds; gives up what the policy holds less entitled to the room.
+  absl::Status MakeRoom(std::span<Task* const> request, const QueueLoad& load, absl::Time now,
+                        Completions* done);
   void Accept(Task* task, absl::Time now);
   void SetState(QueuedTask* queued, State state);
   // Ends a task that waits or is ready, held by the policy.
@@ -132,7 +137,6 @@ class Scheduler {
 
   const Options options_;
   const std::unique_ptr<Policy> policy_;
-  const size_t ahead_limit_;
 
   bool accepting_ = true;
   bool aborted_ = false;
@@ -140,7 +144,7 @@ class Scheduler {
   std::deque<QueuedTask> slots_;  // stable addresses; grows to the most that were held at once
   std::vector<QueuedTask*> free_slots_;
   std::array<size_t, QueuedTask::kStates> counts_{};  // held tasks by state
-  size_t ahead_ = 0;  // tasks that are being prepared, or ready after that
+  PrepareQuota quota_;
   QueueLoad queued_;  // waiting, preparing and ready
   // All held tasks with a hard deadline. Those that run or are prepared stay in it, so that a start
   // costs no search.

@@ -63,7 +63,7 @@ class Stream {
     return std::construct_at(task, NextSpec());
   }
   void Submit(Task* task) {
-    if (!scheduler_.Submit({&task, 1}).ok()) std::abort();
+    if (!scheduler_.Submit({&task, 1}, &done_).ok()) std::abort();
   }
   // Replaces what has ended by new tasks.
   void Refill() {

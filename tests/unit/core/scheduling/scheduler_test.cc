@@ -99,7 +99,8 @@ TEST(Scheduler, BoundsTheBytesThatWait) {
 
 TEST(Scheduler, BoundsTheEngineTimeThatWaits) {
   SteppedScheduler s({.bounds = {.max_engine_time = Milliseconds(5)}});
-  const TaskSpec spec{.wanted = 2, .latency = Profile(), .needs_preparation = false};  // 3 ms
+  // At the floor, which is where load may take it to: 3 ms.
+  const TaskSpec spec{.floor = 2, .wanted = 2, .latency = Profile(), .needs_preparation = false};
   s.Add(spec);
   EXPECT_EQ(s.Stats().queued.engine_time, Milliseconds(3));
   EXPECT_EQ(GetReason(s.Submit({s.Make(spec)})), kReasonQueueFull);
@@ -124,9 +125,18 @@ TEST(Scheduler, PreparesAtMostTwoBatchesAhead) {
   s.PrepareAll();
   EXPECT_EQ(s.Stats().ready_items, 6u);
   s.Start();
-  EXPECT_EQ(s.scheduler().StartablePreparations(), 3u);
   s.PrepareAll();
   EXPECT_EQ(s.Stats().ready_items, 6u);
+}
+
+// What one tenant has had decoded must not keep another's images from it.
+TEST(Scheduler, PreparesAheadForEveryTenant) {
+  SteppedScheduler s({.policy = {.max_batch = 3}});
+  for (int i = 0; i < 20; ++i) s.Add({.tenant = 1, .hard_deadline = s.In(Milliseconds(100))});
+  s.PrepareAll();
+  s.Add({.tenant = 2, .hard_deadline = s.In(Milliseconds(50))});
+  s.PrepareAll();
+  EXPECT_EQ(s.Stats().ready_items, 7u);
 }
 
 TEST(Scheduler, PreparesAheadForEveryWorker) {

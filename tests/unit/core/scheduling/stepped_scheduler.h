@@ -45,7 +45,11 @@ class SteppedScheduler {
   FakeTask* Make(TaskSpec spec) {
     return tasks_.emplace_back(std::make_unique<FakeTask>(std::move(spec))).get();
   }
-  absl::Status Submit(std::vector<Task*> request) { return scheduler_.Submit(request); }
+  absl::Status Submit(std::vector<Task*> request) {
+    const absl::Status status = scheduler_.Submit(request, &done_);
+    Deliver();
+    return status;
+  }
   // A new task that was accepted.
   FakeTask* Add(TaskSpec spec = {}) {
     FakeTask* task = Make(std::move(spec));

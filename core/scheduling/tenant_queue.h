@@ -1,0 +1,78 @@
+// The tasks of one tenant that wait, in the order in which they are due.
+#ifndef SNAPVIT_CORE_SCHEDULING_TENANT_QUEUE_H_
+#define SNAPVIT_CORE_SCHEDULING_TENANT_QUEUE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "core/scheduling/demand_curve.h"
+#include "core/scheduling/policy.h"
+
+namespace snapvit {
+
+// Place in the order; smaller is sooner.
+struct Urgency {
+  int64_t due_ns = 0;  // Unix time: half the size of absl::Time, which would widen the tree
+  uint64_t sequence = 0;
+  QueuedTask* task = nullptr;
+  bool operator<(const Urgency& other) const {
+    return due_ns != other.due_ns ? due_ns < other.due_ns : sequence < other.sequence;
+  }
+};
+using UrgencySet = absl::btree_set<Urgency>;
+
+// Tasks of one tenant that may be served with the same rungs.
+struct TaskClass {
+  uint64_t ladder = 0;
+  int floor = 0;
+  int wanted = 0;
+  UrgencySet waiting;  // for their preparation
+  UrgencySet ready;    // for compute
+
+  UrgencySet& SetOf(QueuedTask::State state) {
+    return state == QueuedTask::State::kReady ? ready : waiting;
+  }
+};
+
+// Thread-compatible. Costs O(log n) in the tasks, O(1) classes looked at for each set of budgets
+// that the tenant asks for at the time.
+class TenantQueue {
+ public:
+  // `due_ns` is the same for a task at every call.
+  void Add(QueuedTask* task, int64_t due_ns);
+  void Remove(QueuedTask* task, int64_t due_ns);
+  // The first of a set, which is not empty, leaves it.
+  QueuedTask* TakeFirst(TaskClass& of, QueuedTask::State state);
+  // A ready task that cannot be served in time any more: it waits for its expiry out of the way.
+  void GiveUpFirst(TaskClass& of);
+
+  // The class whose first waiting (or ready) task is due first; null if none waits.
+  TaskClass* MostUrgent(QueuedTask::State state);
+  // The task that is due last of those that wait or are ready; null if there is none.
+  QueuedTask* LeastUrgent();
+  const std::vector<std::unique_ptr<TaskClass>>& classes() const { return classes_; }
+
+  size_t waiting() const { return waiting_; }
+  size_t ready() const { return ready_; }
+  bool empty() const { return waiting_ + ready_ == 0; }
+  // Of what waits or is ready, without what was given up.
+  const DemandCurve& backlog() const { return backlog_; }
+
+ private:
+  TaskClass& ClassOf(const TaskSpec& spec);
+  void Count(const QueuedTask& task, int change);
+  void DropIfEmpty(const TaskClass& of);
+
+  std::vector<std::unique_ptr<TaskClass>> classes_;  // not empty
+  UrgencySet given_up_;
+  size_t waiting_ = 0;
+  size_t ready_ = 0;
+  DemandCurve backlog_;
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_SCHEDULING_TENANT_QUEUE_H_
