@@ -1,0 +1,67 @@
+#include "core/simulation/experiment.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "core/scheduling/baseline_policies.h"
+
+namespace snapvit {
+namespace {
+
+TEST(Experiment, ComparesInPairs) {
+  const PairedDifference difference = Compare({1.1, 2.2, 3.3}, {1, 2, 3});
+  EXPECT_NEAR(difference.mean, 0.2, 1e-12);
+  EXPECT_NEAR(difference.lower, 0.2 - 4.303 * 0.1 / std::sqrt(3), 1e-3);
+  EXPECT_NEAR(difference.upper, 0.2 + 4.303 * 0.1 / std::sqrt(3), 1e-3);
+}
+
+TEST(Experiment, DrawsTheSameLoadForASeed) {
+  const auto a = DrawArrivals("constant@100+gamma:4@200", 10, 1);
+  const auto b = DrawArrivals("constant@100+gamma:4@200", 10, 1);
+  const auto c = DrawArrivals("constant@100+gamma:4@200", 10, 2);
+  ASSERT_TRUE(a.ok() && b.ok() && c.ok());
+  EXPECT_EQ(*a, *b);
+  EXPECT_NE(*a, *c);
+  EXPECT_NEAR(a->size(), 3000, 300);
+}
+
+// What docs/scheduling.md promises, in small: on every standard load the elastic policy keeps what
+// SlackFit keeps, at a higher fidelity, or keeps more of the deadlines.
+TEST(Experiment, ElasticKeepsMoreDeadlinesOrFidelityThanSlackFit) {
+  constexpr int kRungs = 7;
+  constexpr int kWorkers = 8;
+  SimulationOptions options;
+  options.workers = kWorkers;
+  std::vector<std::vector<absl::Duration>> times(kRungs);
+  const std::vector<int> batches = {1, 2, 4, 8, 16};
+  for (int rung = 0; rung < kRungs; ++rung) {
+    options.compute.push_back(0.25 + 0.125 * rung);
+    options.fidelity.push_back(1 - std::pow(1 - options.compute.back(), 3) / 2);
+    for (const int batch : batches) {
+      times[rung].push_back(absl::Microseconds(300 + 4000 * batch * options.compute[rung]));
+    }
+  }
+  options.latency = std::make_shared<const LatencyTable>(*LatencyTable::Create(batches, times));
+  const double capacity = SustainedRate(*options.latency, 0, kWorkers, 16);
+  for (const Scenario& scenario : StandardScenarios(capacity, kWorkers, 4)) {
+    options.worker_stops_at = scenario.worker_stops_at;
+    SimulatedStream stream;
+    stream.arrivals = *DrawArrivals(scenario.arrivals, 4, 5);
+    stream.wanted = kRungs - 1;
+    stream.deadline = absl::Seconds(36 * kWorkers / capacity);
+    const SimulatedOutcome ours =
+        Simulate(options, {stream}, *MakePolicy("elastic", kWorkers, 16)).total;
+    const SimulatedOutcome theirs =
+        Simulate(options, {stream}, *MakePolicy("slackfit", kWorkers, 16)).total;
+    EXPECT_GE(ours.attainment(), theirs.attainment() - 0.0005) << scenario.name;
+    if (theirs.attainment() < 0.999) continue;
+    EXPECT_GE(ours.attainment(), 0.999) << scenario.name;
+    EXPECT_GT(ours.mean_fidelity(), theirs.mean_fidelity()) << scenario.name;
+  }
+}
+
+}  // namespace
+}  // namespace snapvit
