@@ -132,7 +132,24 @@ void ApplyLimits(const BudgetLimits& limits, bool below_ladder, RungInterval& in
   }
 }
 
+// What a pin makes of the interval that the request would have had without one.
+void ApplyPin(const BudgetLimits& limits, RungInterval& interval) {
+  if (!limits.pin.has_value()) return;
+  int rung = *limits.pin;
+  if (limits.tenant_ceiling.has_value()) rung = std::min(rung, *limits.tenant_ceiling);
+  if (limits.admin_limit.has_value()) rung = std::min(rung, *limits.admin_limit);
+  rung = std::max(rung, interval.floor);
+  if (rung != interval.wanted) interval.reason = BudgetReason::kAdminLimit;
+  interval.wanted = rung;
+  interval.floor = rung;
+}
+
 }  // namespace
+
+int LeastRung(const FloorTarget& floor, const Ladder& ladder) {
+  const absl::StatusOr<FloorRungs> rungs = ResolveFloor(floor, ladder);
+  return rungs.ok() ? rungs->at_least : ladder.dense();
+}
 
 absl::StatusOr<RungInterval> ResolveBudget(const Budget& budget, const Ladder& ladder,
                                            const UnitRanking* ranking, const CostModel& cost,
@@ -155,6 +172,7 @@ absl::StatusOr<RungInterval> ResolveBudget(const Budget& budget, const Ladder& l
   interval.wanted = target.rung;
   ApplyLimits(limits, target.below_ladder, interval);
   interval.floor = std::min(std::max(limits.model_floor, floor.at_least), interval.wanted);
+  ApplyPin(limits, interval);
   if (!budget.strict) return interval;
 
   if (!limits.strict_allowed) {

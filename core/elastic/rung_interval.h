@@ -26,6 +26,7 @@ struct BudgetLimits {
   std::optional<int> tenant_ceiling;              // the tenant gets nothing above
   std::optional<int> tenant_floor;                // how far load may lower the tenant's requests
   std::optional<int> admin_limit;                 // cap set by an operator
+  std::optional<int> pin;  // set by an operator: served whatever was asked, between floor and caps
   bool strict_allowed = true;
 };
 
@@ -38,6 +39,10 @@ struct RungInterval {
 
 // Profiled time of a rung for one image plus the present queue; only latency budgets need it.
 using LatencyEstimate = std::function<absl::Duration(int rung)>;
+
+// The smallest rung that a floor allows; dense if the floor is a fidelity and none is measured:
+// then no smaller rung is known to have it.
+int LeastRung(const FloorTarget& floor, const Ladder& ladder);
 
 // INVALID_ARGUMENT: a value out of range, or a floor above the budget. FAILED_PRECONDITION:
 // fidelity targets on a ladder without measured fidelity, ratios without an ordering, a floor above

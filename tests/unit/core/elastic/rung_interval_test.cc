@@ -102,6 +102,37 @@ TEST_F(ResolveBudgetTest, FloorIsTheHighestThatAppliesButNeverAboveWanted) {
   EXPECT_EQ(equal.floor, equal.wanted);
 }
 
+TEST_F(ResolveBudgetTest, APinIsServedWhateverIsAskedBetweenFloorsAndCaps) {
+  limits_.pin = At(0.6);
+  for (const double asked : {1.0, 0.6, 0.3}) {
+    const RungInterval pinned = *Resolve(ComputeTarget{asked});
+    EXPECT_EQ(pinned.wanted, At(0.6));
+    EXPECT_EQ(pinned.floor, At(0.6));
+    EXPECT_EQ(pinned.requested_compute, asked);
+    EXPECT_EQ(pinned.reason, asked == 0.6 ? BudgetReason::kAsRequested : BudgetReason::kAdminLimit);
+  }
+  limits_.tenant_ceiling = At(0.5);
+  EXPECT_EQ(Resolve(ComputeTarget{1})->wanted, At(0.5));
+  limits_.admin_limit = At(0.4);
+  EXPECT_EQ(Resolve(ComputeTarget{1})->wanted, At(0.4));
+  limits_ = {};
+  limits_.pin = At(0.4);
+  limits_.tenant_floor = At(0.7);
+  EXPECT_EQ(Resolve(ComputeTarget{1})->wanted, At(0.7));
+  EXPECT_EQ(Resolve(ComputeTarget{0.5})->wanted, At(0.5));  // its floor is what it asked for
+  EXPECT_EQ(Resolve(Budget{ComputeTarget{1}, {}, true}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(ResolveBudgetTest, TheLeastRungOfAFloorSatisfiesIt) {
+  EXPECT_GE(Compute(LeastRung(ComputeTarget{0.512}, ladder_)), 0.512);
+  EXPECT_EQ(LeastRung(ComputeTarget{Compute(3)}, ladder_), 3);
+  EXPECT_EQ(LeastRung(FidelityTarget{0.9}, ladder_), ladder_.AtLeastFidelity(0.9));
+  const Ordering plain = RandomOrdering(config_, 4);
+  const Ladder without_fidelity = *Ladder::Create(config_, &plain, {});
+  EXPECT_EQ(LeastRung(FidelityTarget{0.9}, without_fidelity), without_fidelity.dense());
+}
+
 TEST_F(ResolveBudgetTest, ContradictionsAreRefused) {
   const absl::Status above =
       Resolve(Budget{ComputeTarget{0.4}, ComputeTarget{0.6}, false}).status();
