@@ -1,0 +1,95 @@
+#include "server/tenant_directory.h"
+
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "core/base/file.h"
+#include "core/base/status_macros.h"
+#include "server/tenant_file.h"
+
+namespace snapvit {
+namespace {
+
+constexpr size_t kMostBytes = size_t{4} << 20;
+
+}  // namespace
+
+TenantDirectory::TenantDirectory(Options options)
+    : options_(std::move(options)),
+      watch_(options_.path.empty() ? std::vector<std::string>()
+                                   : std::vector<std::string>{options_.path}) {}
+
+absl::StatusOr<std::unique_ptr<TenantDirectory>> TenantDirectory::Create(Options options) {
+  auto directory = absl::WrapUnique(new TenantDirectory(std::move(options)));
+  absl::MutexLock lock(&directory->reload_mu_);
+  if (directory->options_.path.empty()) {
+    TenantPolicy open;
+    open.name = kOpenTenant;
+    directory->Install({open}, /*open=*/true);
+  } else {
+    RETURN_IF_ERROR(directory->ReadFileLocked());
+  }
+  return directory;
+}
+
+std::shared_ptr<const TenantTable> TenantDirectory::table() const {
+  absl::MutexLock lock(&mu_);
+  return table_;
+}
+
+std::vector<TenantShare> TenantDirectory::Shares() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<TenantShare> shares(indices_);
+  for (const TenantPtr& tenant : table_->tenants()) {
+    shares[tenant->index].weight = tenant->policy.weight;
+  }
+  return shares;
+}
+
+absl::Status TenantDirectory::Reload() {
+  absl::MutexLock lock(&reload_mu_);
+  return ReloadLocked();
+}
+
+void TenantDirectory::Poll() {
+  absl::MutexLock lock(&reload_mu_);
+  if (watch_.Changed()) ReloadLocked().IgnoreError();
+}
+
+absl::Status TenantDirectory::ReloadLocked() {
+  if (options_.path.empty()) {
+    return absl::FailedPreconditionError(
+        "the server was started without a tenants file (--tenants)");
+  }
+  const absl::Status status = ReadFileLocked();
+  if (on_reload_) on_reload_(status);
+  return status;
+}
+
+absl::Status TenantDirectory::ReadFileLocked() {
+  ASSIGN_OR_RETURN(const std::string content, ReadFile(options_.path, kMostBytes));
+  ASSIGN_OR_RETURN(std::vector<TenantPolicy> policies, ParseTenants(content, options_.path));
+  Install(std::move(policies), /*open=*/false);
+  return absl::OkStatus();
+}
+
+void TenantDirectory::Install(std::vector<TenantPolicy> policies, bool open) {
+  std::vector<TenantPtr> tenants;
+  for (TenantPolicy& policy : policies) {
+    const auto [known, is_new] = known_.try_emplace(policy.name);
+    if (is_new) {
+      known->second = {static_cast<int>(known_.size()) - 1, TenantMeter::Create(options_.clock)};
+    }
+    auto tenant = std::make_shared<Tenant>();
+    tenant->index = known->second.index;
+    tenant->meter = known->second.meter;
+    tenant->policy = std::move(policy);
+    tenants.push_back(std::move(tenant));
+  }
+  auto table = std::make_shared<const TenantTable>(std::move(tenants), open);
+  absl::MutexLock lock(&mu_);
+  table_ = std::move(table);
+  indices_ = known_.size();
+}
+
+}  // namespace snapvit
