@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "core/base/error_reason.h"
 #include "core/base/status_macros.h"
+#include "server/admission.h"
 #include "server/budget_proto.h"
 #include "server/duration_proto.h"
 #include "server/receipt.h"
@@ -15,16 +16,6 @@
 
 namespace snapvit {
 namespace {
-
-// Soft deadline of tenants that set none: what a request may take before rungs are lowered for it.
-constexpr int kLatencyTargetOfDense = 10;
-constexpr absl::Duration kLeastLatencyTarget = absl::Milliseconds(50);
-
-absl::Duration DefaultLatencyTarget(const ServedModel& model) {
-  if (model.latency == nullptr) return absl::InfiniteDuration();
-  const absl::Duration dense = model.latency->BatchTime(model.ladder.dense(), 1);
-  return std::max(kLeastLatencyTarget, kLatencyTargetOfDense * dense);
-}
 
 // `status` with the image it is about in front of its message; reasons stay.
 absl::Status OfImage(size_t image, const absl::Status& status) {
@@ -73,6 +64,7 @@ void Exchange<Method>::Start(absl::Time deadline,
 
 template <typename Method>
 absl::Status Exchange<Method>::Submit(absl::Time deadline) {
+  ASSIGN_OR_RETURN(tenant_, context_.authenticator->Authenticate(caller_));
   ASSIGN_OR_RETURN(model_, context_.state->ModelFor(request_.model()));
   const int images = request_.images_size();
   if (images < 1 || images > context_.max_images) {
@@ -82,24 +74,26 @@ absl::Status Exchange<Method>::Submit(absl::Time deadline) {
   ASSIGN_OR_RETURN(options_, Method::ReadOptions(request_, *model_));
   InferenceJob::Options options;
   options.model = model_;
-  ASSIGN_OR_RETURN(options.rungs, Resolve(*model_));
+  options.tenant = tenant_->index;
+  ASSIGN_OR_RETURN(options.rungs, Resolve());
   RETURN_IF_ERROR(SetDeadlines(deadline, options));
+  requested_compute_ = options.rungs.requested_compute;
+  RETURN_IF_ERROR(Admit(options.rungs));
   options.embedding = Method::Embedding(options_);
   options.logits = Method::kLogits;
   options.max_pixels = context_.max_pixels;
-  CountDemand(options);
   job_.emplace(std::move(options));
   return job_->Start(request_.images(), context_.executor, [this] { Finish(); });
 }
 
 template <typename Method>
-absl::StatusOr<RungInterval> Exchange<Method>::Resolve(const ServedModel& model) const {
+absl::StatusOr<RungInterval> Exchange<Method>::Resolve() const {
+  const ServedModel& model = *model_;
   ASSIGN_OR_RETURN(const Budget budget, ReadBudget(request_.budget()));
-  BudgetLimits limits;
-  limits.model_floor = model.floor_rung;
+  const BudgetLimits limits = LimitsOf(model, tenant_->policy, context_.governor->Get());
   LatencyEstimate latency;
   const bool needs_latency =
-      budget.target.has_value() && std::holds_alternative<LatencyTarget>(*budget.target);
+      std::holds_alternative<LatencyTarget>(budget.target.value_or(limits.default_target));
   if (needs_latency && model.latency != nullptr) {
     const absl::Duration queue = context_.executor->Stats().queued.engine_time / context_.workers;
     latency = [&model, queue](int rung) { return queue + model.latency->BatchTime(rung, 1); };
@@ -116,15 +110,27 @@ absl::Status Exchange<Method>::SetDeadlines(absl::Time deadline,
     ASSIGN_OR_RETURN(const absl::Duration timeout, PositiveDuration(request_.timeout(), "timeout"));
     options.hard_deadline = std::min(options.hard_deadline, arrival_ + timeout);
   }
-  options.soft_deadline = arrival_ + DefaultLatencyTarget(*options.model);
+  options.soft_deadline = SoftDeadline(*model_, tenant_->policy, arrival_);
   return absl::OkStatus();
 }
 
 template <typename Method>
-void Exchange<Method>::CountDemand(const InferenceJob::Options& options) const {
-  if (options.model->latency == nullptr) return;
-  context_.metrics->RecordDemand(request_.images_size() *
-                                 options.model->latency->TaskTime(options.rungs.wanted));
+absl::Status Exchange<Method>::Admit(RungInterval& rungs) {
+  const int images = request_.images_size();
+  absl::StatusOr<UsageGrant> grant = ChargeTenant(*model_, *tenant_, images, rungs);
+  // What is above a rate limit is no demand: more machines would not serve it either.
+  if (grant.ok() || GetReason(grant.status()) == kReasonConcurrency) CountDemand(rungs);
+  if (!grant.ok()) return grant.status();
+  grant_ = *std::move(grant);
+  if (tenant_->policy.priority != PriorityClass::kBatch) return absl::OkStatus();
+  return CheckQueueRoom(tenant_->policy, context_.executor->Stats().queued.items, images,
+                        context_.max_queue_items);
+}
+
+template <typename Method>
+void Exchange<Method>::CountDemand(const RungInterval& rungs) const {
+  if (model_->latency == nullptr) return;
+  context_.metrics->RecordDemand(request_.images_size() * model_->latency->TaskTime(rungs.wanted));
 }
 
 template <typename Method>
@@ -180,10 +186,11 @@ void Exchange<Method>::FillFault(const absl::Status& fault) {
 template <typename Method>
 void Exchange<Method>::End(const absl::Status& status) {
   CountItems(status);
+  grant_.End(ComputedGflop());
   const absl::Duration duration = context_.clock->Now() - arrival_;
   const grpc::StatusCode code =
       status.ok() ? grpc::StatusCode::OK : ToRpcError(status).status.error_code();
-  context_.metrics->RecordRequest({Method::kRpc, context_.tenant, RpcCodeName(code), duration,
+  context_.metrics->RecordRequest({Method::kRpc, TenantName(), RpcCodeName(code), duration,
                                    status.ok() ? LowestServedCompute() : std::nullopt});
   Log(status, duration);
   const auto on_done = std::move(on_done_);
@@ -204,31 +211,56 @@ std::optional<double> Exchange<Method>::LowestServedCompute() const {
 
 template <typename Method>
 void Exchange<Method>::CountItems(const absl::Status& status) const {
-  if (!job_.has_value()) return;  // refused before its budget was known: no items yet
-  const double requested = job_->rungs().requested_compute;
-  for (size_t i = 0; i < job_->size(); ++i) {
-    const InferenceJob::Outcome& outcome = job_->outcome(i);
-    // What Submit() refused has no outcome but the request's.
-    const bool refused = outcome.status.ok() && outcome.task == nullptr;
-    const absl::Status& end = refused ? status : outcome.status;
-    if (!end.ok()) {
-      context_.metrics->RecordUnservedItem(context_.tenant, ToRpcError(end).reason, requested);
-      continue;
+  if (!requested_compute_.has_value()) return;  // refused before that: no items yet
+  for (int i = 0; i < request_.images_size(); ++i) {
+    // What Submit() refused has no outcome but the request's, except for images with a fault.
+    const bool has_outcome = job_.has_value() && i < static_cast<int>(job_->size()) &&
+                             (job_->outcome(i).task != nullptr || !job_->outcome(i).status.ok());
+    const absl::Status& end = has_outcome ? job_->outcome(i).status : status;
+    if (end.ok()) {
+      CountServedItem(job_->outcome(i).task->execution());
+    } else {
+      context_.metrics->RecordUnservedItem(TenantName(), ToRpcError(end).reason,
+                                           *requested_compute_);
     }
-    const Execution& execution = outcome.task->execution();
-    const Rung& rung = model_->ladder.rung(*execution.rung);
-    ItemEvent event;
-    event.tenant = context_.tenant;
-    event.requested_compute = requested;
-    event.served_compute = rung.compute;
-    event.degraded_reason = DegradedReason(ServedReason(job_->rungs(), execution));
-    event.flops = rung.gflops * 1e9;
-    event.estimated_fidelity = rung.fidelity;
-    event.queue_time = execution.queue_time;
-    event.decode_time = execution.prepare_time;
-    event.compute_time = execution.compute_time;
-    context_.metrics->RecordItem(event);
   }
+}
+
+template <typename Method>
+void Exchange<Method>::CountServedItem(const Execution& execution) const {
+  const Rung& rung = model_->ladder.rung(*execution.rung);
+  ItemEvent event;
+  event.tenant = TenantName();
+  event.requested_compute = *requested_compute_;
+  event.served_compute = rung.compute;
+  // A pin may have raised it.
+  if (rung.compute <= *requested_compute_) {
+    event.degraded_reason = DegradedReason(ServedReason(job_->rungs(), execution));
+  }
+  event.flops = rung.gflops * 1e9;
+  event.estimated_fidelity = rung.fidelity;
+  event.queue_time = execution.queue_time;
+  event.decode_time = execution.prepare_time;
+  event.compute_time = execution.compute_time;
+  context_.metrics->RecordItem(event);
+}
+
+// Of all images that a worker has computed, also in vain.
+template <typename Method>
+double Exchange<Method>::ComputedGflop() const {
+  double gflop = 0;
+  for (size_t i = 0; job_.has_value() && i < job_->size(); ++i) {
+    const InferenceJob::Outcome& outcome = job_->outcome(i);
+    if (outcome.task == nullptr || !outcome.task->execution().rung.has_value()) continue;
+    gflop += model_->ladder.rung(*outcome.task->execution().rung).gflops;
+  }
+  return gflop;
+}
+
+template <typename Method>
+const std::string& Exchange<Method>::TenantName() const {
+  static const auto* const others = new std::string("other");
+  return tenant_ == nullptr ? *others : tenant_->policy.name;
 }
 
 template <typename Method>
@@ -236,6 +268,7 @@ void Exchange<Method>::Log(const absl::Status& status, absl::Duration duration) 
   const bool severe = !status.ok() && IsServersFault(status);
   if (!severe && !context_.log->Enabled(LogLevel::kDebug)) return;
   LogFields fields = {{"method", Method::kName},
+                      {"tenant", TenantName()},
                       {"id", request_.id()},
                       {"images", request_.images_size()},
                       {"duration_ms", absl::ToDoubleMilliseconds(duration)}};

@@ -1,6 +1,6 @@
 // Exchange: one inference request and its reply, whatever carries them: a unary call or a message
-// of a stream. It checks the request, resolves its budget, has the images computed, and fills the
-// reply.
+// of a stream. It finds the tenant, checks the request, resolves its budget, has the images
+// computed, and fills the reply.
 #ifndef SNAPVIT_SERVER_EXCHANGE_H_
 #define SNAPVIT_SERVER_EXCHANGE_H_
 
@@ -11,9 +11,12 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/caller.h"
 #include "server/inference_context.h"
 #include "server/inference_job.h"
 #include "server/inference_methods.h"
+#include "server/tenant_meter.h"
+#include "server/tenant_table.h"
 
 namespace snapvit {
 
@@ -23,9 +26,9 @@ template <typename Method>
 class Exchange {
  public:
   // All are borrowed and outlive the exchange.
-  Exchange(const InferenceContext* context, const typename Method::Request* request,
-           typename Method::Response* response)
-      : context_(*context), request_(*request), response_(response) {}
+  Exchange(const InferenceContext* context, const Caller* caller,
+           const typename Method::Request* request, typename Method::Response* response)
+      : context_(*context), caller_(*caller), request_(*request), response_(response) {}
 
   // `deadline`: until when the transport waits, on the context's clock. `on_done` is called once,
   // on any thread, possibly before this returns, with the fault of the request or OK and the reply
@@ -42,9 +45,11 @@ class Exchange {
 
  private:
   absl::Status Submit(absl::Time deadline);
-  absl::StatusOr<RungInterval> Resolve(const ServedModel& model) const;
+  absl::StatusOr<RungInterval> Resolve() const;
+  // Charges the tenant, which may lower the rungs, and counts what it asks for.
+  absl::Status Admit(RungInterval& rungs);
   absl::Status SetDeadlines(absl::Time deadline, InferenceJob::Options& options) const;
-  void CountDemand(const InferenceJob::Options& options) const;
+  void CountDemand(const RungInterval& rungs) const;
 
   // All images have ended.
   void Finish();
@@ -53,18 +58,25 @@ class Exchange {
   void FillReply();
   void End(const absl::Status& status);
   void CountItems(const absl::Status& status) const;
+  void CountServedItem(const Execution& execution) const;
+  double ComputedGflop() const;
+  const std::string& TenantName() const;
   void Log(const absl::Status& status, absl::Duration duration) const;
   std::optional<double> LowestServedCompute() const;
 
   const InferenceContext& context_;
+  const Caller& caller_;
   const typename Method::Request& request_;
   typename Method::Response* const response_;
 
   absl::Time arrival_;
   std::function<void(const absl::Status&)> on_done_;
+  TenantPtr tenant_;  // null: not known (yet)
   std::shared_ptr<const ServedModel> model_;
   typename Method::Options options_;
-  std::optional<InferenceJob> job_;  // once the request was found valid
+  std::optional<double> requested_compute_;  // once the budget was understood
+  UsageGrant grant_;                         // from admission to the end
+  std::optional<InferenceJob> job_;          // once the request was admitted
 };
 
 extern template class Exchange<EmbedMethod>;

@@ -3,11 +3,12 @@
 #define SNAPVIT_SERVER_INFERENCE_CONTEXT_H_
 
 #include <cstddef>
-#include <string>
 
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/scheduling/executor.h"
+#include "server/authenticator.h"
+#include "server/governor_control.h"
 #include "server/log.h"
 #include "server/log_limiter.h"
 #include "server/metrics.h"
@@ -19,6 +20,8 @@ namespace snapvit {
 struct InferenceContext {
   const Clock* clock = Clock::Monotonic();  // the scheduler's
   const ServingState* state = nullptr;
+  const Authenticator* authenticator = nullptr;
+  const GovernorControl* governor = nullptr;
   Executor* executor = nullptr;
   Metrics* metrics = nullptr;
   const Logger* log = nullptr;
@@ -26,8 +29,8 @@ struct InferenceContext {
 
   int max_images = 64;             // of one request
   size_t max_pixels = 64'000'000;  // of one image
+  size_t max_queue_items = 1024;   // images that may wait
   int workers = 1;                 // that share the queue
-  std::string tenant = "default";  // everybody, until there is a tenants file
   absl::Duration reply_margin =
       absl::Milliseconds(5);  // kept from a gRPC deadline to send the reply
 };

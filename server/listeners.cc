@@ -27,14 +27,15 @@ HttpResponse Readiness(const ServingState& state) {
 
 }  // namespace
 
-absl::StatusOr<GrpcListener> StartGrpc(const ServerOptions& options,
+absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
                                        std::span<grpc::Service* const> services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   int port = 0;
-  // NOLINTNEXTLINE(*-insecure*): loopback by default; TLS comes with its options.
-  builder.AddListeningPort(options.listen.ToString(), grpc::InsecureServerCredentials(), &port);
+  const auto credentials =
+      options.credentials != nullptr ? options.credentials : grpc::InsecureServerCredentials();
+  builder.AddListeningPort(options.address.ToString(), credentials, &port);
   // Two servers on one port would share its connections unnoticed.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -44,21 +45,22 @@ absl::StatusOr<GrpcListener> StartGrpc(const ServerOptions& options,
   builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
   for (grpc::Service* const service : services) builder.RegisterService(service);
   GrpcListener listener;
+  listener.credentials = credentials;
   listener.server = builder.BuildAndStart();
   if (listener.server == nullptr || port == 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot listen for gRPC on ", options.listen.ToString(),
-                     ", expected a local address with a free port (--listen)"));
+        absl::StrCat("cannot listen for gRPC on ", options.address.ToString(),
+                     ", expected a local address with a free port (", options.flag, ")"));
   }
-  listener.address = {options.listen.host, static_cast<uint16_t>(port)};
+  listener.address = {options.address.host, static_cast<uint16_t>(port)};
   return listener;
 }
 
-absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const ServerOptions& options,
+absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
                                                       const Metrics* metrics,
                                                       const ServingState* state) {
   HttpServer::Options http;
-  http.address = options.http;
+  http.address = address;
   http.routes["/metrics"] = [metrics] {
     return HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", metrics->Expose()};
   };

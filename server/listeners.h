@@ -1,9 +1,11 @@
-// The two listeners of the server, and what they answer.
+// The listeners of the server, and what they answer.
 #ifndef SNAPVIT_SERVER_LISTENERS_H_
 #define SNAPVIT_SERVER_LISTENERS_H_
 
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
+#include <cstddef>
 #include <memory>
 #include <span>
 
@@ -11,24 +13,31 @@
 #include "server/host_port.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
-#include "server/options.h"
 #include "server/serving_state.h"
 
 namespace snapvit {
 
+struct GrpcListenerOptions {
+  HostPort address;       // port 0: any free one
+  const char* flag = "";  // that the address came from, for messages
+  size_t max_message_bytes = size_t{4} << 20;
+  std::shared_ptr<grpc::ServerCredentials> credentials;  // null: connections are not encrypted
+};
+
 struct GrpcListener {
+  std::shared_ptr<grpc::ServerCredentials> credentials;  // lives longer than the server
   std::unique_ptr<grpc::Server> server;
   HostPort address;  // with the real port
 };
 
 // Serves `services`, which outlive the listener, with health and reflection beside them.
 // FAILED_PRECONDITION, with the address, if it cannot be bound.
-absl::StatusOr<GrpcListener> StartGrpc(const ServerOptions& options,
+absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
                                        std::span<grpc::Service* const> services);
 
 // /metrics, /healthz (200 while the process lives) and /readyz (200 while requests are served, else
 // 503 with state and progress). All are borrowed. Errors as StartGrpc().
-absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const ServerOptions& options,
+absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
                                                       const Metrics* metrics,
                                                       const ServingState* state);
 

@@ -15,36 +15,50 @@
 #include "server/options_parser.h"
 #include "server/server.h"
 #include "server/simulated_profile.h"
+#include "server/tenant_directory.h"
+#include "server/tls_certificates.h"
 
 namespace snapvit {
 namespace {
 
 enum ExitStatus { kDone = 0, kFailed = 1, kWrongUsage = 2 };
 
-// SIGTERM and SIGINT drain; a second one ends the process at once.
-class StopSignals {
+// SIGTERM and SIGINT drain; a second one ends the process at once. SIGHUP reads the tenants file
+// and the certificates again.
+class Signals {
  public:
   // Before other threads start: they inherit that these signals wait for Watch().
-  StopSignals() {
+  Signals() {
     sigemptyset(&signals_);
     sigaddset(&signals_, SIGTERM);
     sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   }
 
   // `server` and `log` live until the process ends.
   void Watch(Server* server, const Logger* log) const {
     std::thread([signals = signals_, server, log] {
-      int signal = 0;
-      sigwait(&signals, &signal);
+      int signal = Await(signals);
+      while (signal == SIGHUP) {
+        server->ReloadFiles();
+        signal = Await(signals);
+      }
       log->Info("draining", {{"signal", strsignal(signal)}, {"again", "exits at once"}});
       server->RequestStop();
-      sigwait(&signals, &signal);
+      while ((signal = Await(signals)) == SIGHUP) {
+      }
       _exit(128 + signal);
     }).detach();
   }
 
  private:
+  static int Await(const sigset_t& signals) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    return signal;
+  }
+
   sigset_t signals_;
 };
 
@@ -61,6 +75,15 @@ absl::Status CheckModel(const ServerOptions& options) {
   return loader->FindOrdering().status();
 }
 
+// --check: whether the tenants file and the certificates could be used.
+absl::Status CheckAccess(const ServerOptions& options) {
+  TenantDirectory::Options tenants;
+  tenants.path = options.tenants;
+  RETURN_IF_ERROR(TenantDirectory::Create(std::move(tenants)).status());
+  if (options.tls_cert.empty()) return absl::OkStatus();
+  return ReadTlsIdentity({options.tls_cert, options.tls_key, options.tls_client_ca}).status();
+}
+
 int Fail(const absl::Status& status, ExitStatus exit_status) {
   std::fprintf(stderr, "snapvit-server: %s\n", std::string(status.message()).c_str());
   return exit_status;
@@ -68,12 +91,13 @@ int Fail(const absl::Status& status, ExitStatus exit_status) {
 
 int Check(const ParsedOptions& parsed) {
   std::fputs(PrintOptions(parsed).c_str(), stdout);
-  const absl::Status checked = CheckModel(parsed.options);
+  absl::Status checked = CheckModel(parsed.options);
+  checked.Update(CheckAccess(parsed.options));
   return checked.ok() ? kDone : Fail(checked, kWrongUsage);
 }
 
 int Serve(const ServerOptions& options) {
-  const StopSignals signals;
+  const Signals signals;
   const Logger log(options.log_level, options.log_format);
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(options, &log);
   if (!server.ok()) {
@@ -82,6 +106,7 @@ int Serve(const ServerOptions& options) {
   }
   log.Info("listening", {{"grpc", (*server)->grpc_address().ToString()},
                          {"http", (*server)->http_address().ToString()},
+                         {"admin", (*server)->admin_address().ToString()},
                          {"version", SNAPVIT_VERSION}});
   signals.Watch(server->get(), &log);
   const absl::Status status = (*server)->Wait();

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -27,8 +29,8 @@ using prometheus::Histogram;
 using prometheus::Labels;
 using Buckets = Histogram::BucketBoundaries;
 
-// ---- The declaration of every metric: name, help, and (in State's constructor, same order) its
-// labels. ----
+// ---- The declaration of every metric: name, help, and (in TenantSeries and State) its labels.
+// ----
 
 struct Spec {
   const char* name;
@@ -76,6 +78,13 @@ constexpr Spec kDemandRatio = {"snapvit_demand_ratio",
                                "met by degrading or shedding."};
 constexpr Spec kLadderFidelity = {"snapvit_ladder_fidelity",
                                   "Estimated fidelity of each rung of the served ladder."};
+constexpr Spec kGovernorCap = {"snapvit_governor_cap",
+                               "Rungs of more compute are not served to the tenant at present."};
+constexpr Spec kReloads = {"snapvit_config_reloads_total",
+                           "Times that a changed file was read again, by outcome."};
+constexpr Spec kReloadSuccess = {
+    "snapvit_config_last_reload_success",
+    "1 unless the file was last found broken: then what was in force before it still is."};
 constexpr Spec kReady = {"snapvit_ready", "1 while requests are accepted, else 0."};
 constexpr Spec kBuildInfo = {"snapvit_build_info", "Always 1; the labels say what runs."};
 
@@ -118,6 +127,14 @@ const std::vector<std::string>& ShedReasons() {
   return *names;
 }
 constexpr char kOtherTenant[] = "other";
+const std::vector<std::string>& ConfigNames() {
+  static const auto* const names = new std::vector<std::string>{"tenants", "tls"};
+  return *names;
+}
+const std::vector<std::string>& ReloadResults() {
+  static const auto* const names = new std::vector<std::string>{"error", "ok"};
+  return *names;
+}
 
 // ---- End of the declarations. ----
 
@@ -151,11 +168,6 @@ size_t IndexOf(const std::vector<std::string>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) - names.begin();
 }
 
-std::vector<std::string> TenantNames(std::vector<std::string> configured) {
-  configured.push_back(kOtherTenant);
-  return configured;
-}
-
 template <typename M>
 typename LabelGrid<M>::Add AddTo(Family<M>& family) {
   return [&family](const Labels& labels) -> M& { return family.Add(labels); };
@@ -185,73 +197,152 @@ std::string BudgetLabel(std::optional<double> compute) {
   return absl::StrFormat("%.1f", static_cast<double>(level + 1) / 10);
 }
 
+namespace {
+
+// What all tenants share: the families of their series.
+struct TenantFamilies {
+  explicit TenantFamilies(prometheus::Registry& registry)
+      : requests(MakeCounter(kRequests, registry)),
+        items(MakeCounter(kItems, registry)),
+        degraded(MakeCounter(kDegraded, registry)),
+        shed(MakeCounter(kShed, registry)),
+        flops(MakeCounter(kFlops, registry)),
+        request_duration(MakeHistogram(kTenantRequestDuration, registry)),
+        served_compute(MakeHistogram(kServedCompute, registry)),
+        estimated_fidelity(MakeHistogram(kEstimatedFidelity, registry)) {}
+
+  Family<Counter>& requests;
+  Family<Counter>& items;
+  Family<Counter>& degraded;
+  Family<Counter>& shed;
+  Family<Counter>& flops;
+  Family<Histogram>& request_duration;
+  Family<Histogram>& served_compute;
+  Family<Histogram>& estimated_fidelity;
+};
+
+// The series of one tenant. They appear in scrapes when they are first looked at.
+struct TenantSeries {
+  TenantSeries(const Labels& labels, TenantFamilies& families)
+      : requests(labels, {{"method", MethodNames()}, {"code", CodeNames()}},
+                 AddTo(families.requests)),
+        items(labels, {{"budget", BudgetNames()}, {"requested_budget", BudgetNames()}},
+              AddTo(families.items)),
+        degraded(labels, {{"reason", DegradedReasons()}}, AddTo(families.degraded)),
+        shed(labels, {{"reason", ShedReasons()}}, AddTo(families.shed)),
+        flops(labels, {}, AddTo(families.flops)),
+        request_duration(labels, {}, AddTo(families.request_duration, LatencyBuckets())),
+        served_compute(labels, {}, AddTo(families.served_compute, ComputeBuckets())),
+        estimated_fidelity(labels, {}, AddTo(families.estimated_fidelity, FidelityBuckets())) {}
+
+  // Series that are known in advance are there, as 0, from the first scrape on. Items appear with
+  // the budgets that the ladder has.
+  void Export() {
+    for (const RpcMethod method : kMethods) {
+      for (size_t code = 0; code < CodeNames().size(); ++code) {
+        requests.At({static_cast<size_t>(method), code});
+      }
+    }
+    for (size_t i = 0; i < DegradedReasons().size(); ++i) degraded.At({i});
+    for (size_t i = 0; i < ShedReasons().size(); ++i) shed.At({i});
+    flops.At({});
+    request_duration.At({});
+    served_compute.At({});
+    estimated_fidelity.At({});
+  }
+
+  LabelGrid<Counter> requests;
+  LabelGrid<Counter> items;
+  LabelGrid<Counter> degraded;
+  LabelGrid<Counter> shed;
+  LabelGrid<Counter> flops;
+  LabelGrid<Histogram> request_duration;
+  LabelGrid<Histogram> served_compute;
+  LabelGrid<Histogram> estimated_fidelity;
+};
+
+// Gauges that are there as long as what they are about.
+class GaugeSet {
+ public:
+  explicit GaugeSet(Family<Gauge>& family) : family_(family) {}
+
+  // These gauges and no others from now on.
+  void Set(std::span<const std::pair<Labels, double>> gauges) ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    std::map<Labels, Gauge*> old = std::exchange(gauges_, {});
+    for (const auto& [labels, value] : gauges) {
+      Gauge& gauge = family_.Add(labels);  // the one that is there, if there is one
+      gauge.Set(value);
+      gauges_[labels] = &gauge;
+      old.erase(labels);
+    }
+    for (const auto& [labels, gauge] : old) family_.Remove(gauge);
+  }
+
+ private:
+  Family<Gauge>& family_;
+  absl::Mutex mu_;
+  std::map<Labels, Gauge*> gauges_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace
+
 struct Metrics::State {
-  explicit State(Options given)
-      : options(std::move(given)),
-        model{{"model", options.model}},
-        tenants(TenantNames(options.tenants)) {
+  explicit State(Options given) : options(std::move(given)), model{{"model", options.model}} {
     MakeGauge(kBuildInfo, registry)
         .Add({{"version", options.version}, {"device", options.device}, {"dtype", options.dtype}})
         .Set(1);
-    ExportKnownSeries();
   }
 
-  // Series that are known in advance are there, as 0, from the first scrape on. `other` and budgets
-  // that no rung has appear when they occur.
-  void ExportKnownSeries() {
-    for (size_t tenant = 0; tenant < options.tenants.size(); ++tenant) {
-      for (const RpcMethod method : kMethods) {
-        for (size_t code = 0; code < codes.size(); ++code) {
-          requests.At({tenant, static_cast<size_t>(method), code});
-        }
-      }
-      for (size_t i = 0; i < DegradedReasons().size(); ++i) degraded.At({tenant, i});
-      for (size_t i = 0; i < ShedReasons().size(); ++i) shed.At({tenant, i});
-      flops.At({tenant});
-      tenant_request_duration.At({tenant});
-      served_compute.At({tenant});
-      estimated_fidelity.At({tenant});
-    }
+  std::unique_ptr<TenantSeries> MakeTenant(const std::string& name) {
+    Labels labels = model;
+    labels["tenant"] = name;
+    return std::make_unique<TenantSeries>(labels, tenant_families);
   }
 
-  void ExportLevel(size_t level) {
+  // The series of a configured tenant, or of all others. They live as long as this.
+  TenantSeries& Tenant(std::string_view name) ABSL_LOCKS_EXCLUDED(tenants_mu) {
+    absl::ReaderMutexLock lock(&tenants_mu);
+    const auto found = tenants.find(name);
+    return found == tenants.end() ? *other : *found->second;
+  }
+
+  bool IsConfigured(std::string_view name) ABSL_LOCKS_EXCLUDED(tenants_mu) {
+    absl::ReaderMutexLock lock(&tenants_mu);
+    return tenants.contains(name);
+  }
+
+  void ExportLevel(size_t level) ABSL_LOCKS_EXCLUDED(tenants_mu) {
     for (const RpcMethod method : kMethods) {
       request_duration.At({static_cast<size_t>(method), level});
     }
-    for (size_t tenant = 0; tenant < options.tenants.size(); ++tenant) {
-      items.At({tenant, level, level});
+    {
+      absl::MutexLock lock(&tenants_mu);
+      exported_levels.insert(level);
+      for (const auto& [name, tenant] : tenants) tenant->items.At({level, level});
     }
     if (level == kNoBudget) return;
     queue_duration.At({level});
     compute_duration.At({level});
   }
 
-  size_t Tenant(std::string_view name) const {
-    return std::min(IndexOf(tenants, name), tenants.size() - 1);
-  }
-
   const Options options;
   const Labels model;
-  const std::vector<std::string> tenants;  // the last one is "other"
   const std::vector<std::string> codes = CodeNames();
   const std::vector<std::string> levels = BudgetNames();
   prometheus::Registry registry;
   std::function<GaugeValues()> gauge_source;
 
-  const LabelDimension by_tenant{"tenant", tenants};
   const LabelDimension by_method{"method", MethodNames()};
   const LabelDimension by_budget{"budget", levels};
 
-  LabelGrid<Counter> requests{
-      model, {by_tenant, by_method, {"code", codes}}, AddTo(MakeCounter(kRequests, registry))};
-  LabelGrid<Counter> items{model,
-                           {by_tenant, by_budget, {"requested_budget", levels}},
-                           AddTo(MakeCounter(kItems, registry))};
-  LabelGrid<Counter> degraded{
-      model, {by_tenant, {"reason", DegradedReasons()}}, AddTo(MakeCounter(kDegraded, registry))};
-  LabelGrid<Counter> shed{
-      model, {by_tenant, {"reason", ShedReasons()}}, AddTo(MakeCounter(kShed, registry))};
-  LabelGrid<Counter> flops{model, {by_tenant}, AddTo(MakeCounter(kFlops, registry))};
+  TenantFamilies tenant_families{registry};
+  const std::unique_ptr<TenantSeries> other = MakeTenant(kOtherTenant);
+  absl::Mutex tenants_mu;
+  std::map<std::string, std::unique_ptr<TenantSeries>, std::less<>> tenants
+      ABSL_GUARDED_BY(tenants_mu);  // only grows
+  std::set<size_t> exported_levels ABSL_GUARDED_BY(tenants_mu);
+
   Counter& demand_seconds = MakeCounter(kDemandSeconds, registry).Add(model);
   Counter& busy_seconds = MakeCounter(kBusySeconds, registry).Add(model);
 
@@ -259,8 +350,6 @@ struct Metrics::State {
       model,
       {by_method, by_budget},
       AddTo(MakeHistogram(kRequestDuration, registry), LatencyBuckets())};
-  LabelGrid<Histogram> tenant_request_duration{
-      model, {by_tenant}, AddTo(MakeHistogram(kTenantRequestDuration, registry), LatencyBuckets())};
   LabelGrid<Histogram> queue_duration{
       model, {by_budget}, AddTo(MakeHistogram(kQueueDuration, registry), LatencyBuckets())};
   LabelGrid<Histogram> compute_duration{
@@ -268,10 +357,6 @@ struct Metrics::State {
   Histogram& decode_duration =
       MakeHistogram(kDecodeDuration, registry).Add(model, LatencyBuckets());
   Histogram& batch_items = MakeHistogram(kBatchItems, registry).Add(model, BatchBuckets());
-  LabelGrid<Histogram> served_compute{
-      model, {by_tenant}, AddTo(MakeHistogram(kServedCompute, registry), ComputeBuckets())};
-  LabelGrid<Histogram> estimated_fidelity{
-      model, {by_tenant}, AddTo(MakeHistogram(kEstimatedFidelity, registry), FidelityBuckets())};
 
   Gauge& queue_items = MakeGauge(kQueueItems, registry).Add(model);
   Gauge& queue_bytes = MakeGauge(kQueueBytes, registry).Add(model);
@@ -281,9 +366,14 @@ struct Metrics::State {
   Gauge& demand_ratio = MakeGauge(kDemandRatio, registry).Add(model);
   Gauge& ready = MakeGauge(kReady, registry).Add({});
 
-  Family<Gauge>& ladder_fidelity = MakeGauge(kLadderFidelity, registry);
-  absl::Mutex ladder_mu;
-  std::vector<Gauge*> ladder_gauges ABSL_GUARDED_BY(ladder_mu);
+  LabelGrid<Counter> reloads{{},
+                             {{"config", ConfigNames()}, {"result", ReloadResults()}},
+                             AddTo(MakeCounter(kReloads, registry))};
+  LabelGrid<Gauge> reload_success{
+      {}, {{"config", ConfigNames()}}, AddTo(MakeGauge(kReloadSuccess, registry))};
+
+  GaugeSet ladder_fidelity{MakeGauge(kLadderFidelity, registry)};
+  GaugeSet governor_caps{MakeGauge(kGovernorCap, registry)};
 };
 
 Metrics::Metrics(Options options) : state_(std::make_unique<State>(std::move(options))) {}
@@ -293,14 +383,24 @@ void Metrics::SetLadder(std::span<const LadderRung> rungs) {
   State& s = *state_;
   for (const LadderRung& rung : rungs) s.ExportLevel(BudgetLevel(rung.compute));
   s.ExportLevel(kNoBudget);
-  absl::MutexLock lock(&s.ladder_mu);
-  for (Gauge* const gauge : s.ladder_gauges) s.ladder_fidelity.Remove(gauge);
-  s.ladder_gauges.clear();
+  std::vector<std::pair<Labels, double>> gauges;
   for (size_t i = 0; i < rungs.size(); ++i) {
     if (!rungs[i].fidelity.has_value()) continue;
-    Gauge& gauge = s.ladder_fidelity.Add({{"model", s.options.model}, {"rung", std::to_string(i)}});
-    gauge.Set(*rungs[i].fidelity);
-    s.ladder_gauges.push_back(&gauge);
+    gauges.push_back(
+        {{{"model", s.options.model}, {"rung", std::to_string(i)}}, *rungs[i].fidelity});
+  }
+  s.ladder_fidelity.Set(gauges);
+}
+
+void Metrics::SetTenants(std::span<const std::string> names) {
+  State& s = *state_;
+  absl::MutexLock lock(&s.tenants_mu);
+  for (const std::string& name : names) {
+    if (s.tenants.contains(name) || s.tenants.size() >= kMostTenantLabels) continue;
+    std::unique_ptr<TenantSeries> series = s.MakeTenant(name);
+    series->Export();
+    for (const size_t level : s.exported_levels) series->items.At({level, level});
+    s.tenants.emplace(name, std::move(series));
   }
 }
 
@@ -310,28 +410,28 @@ void Metrics::SetGaugeSource(std::function<GaugeValues()> source) {
 
 void Metrics::RecordRequest(const RequestEvent& event) {
   State& s = *state_;
-  const size_t tenant = s.Tenant(event.tenant);
+  TenantSeries& tenant = s.Tenant(event.tenant);
   const size_t method = static_cast<size_t>(event.method);
   const double seconds = absl::ToDoubleSeconds(event.duration);
   const size_t code = IndexOf(s.codes, event.code);
   // Every code that we send is in the table; a new one would show as INTERNAL until it is added.
-  s.requests.At({tenant, method, code < s.codes.size() ? code : IndexOf(s.codes, "INTERNAL")})
+  tenant.requests.At({method, code < s.codes.size() ? code : IndexOf(s.codes, "INTERNAL")})
       .Increment();
   s.request_duration.At({method, BudgetLevel(event.served_compute)}).Observe(seconds);
-  s.tenant_request_duration.At({tenant}).Observe(seconds);
+  tenant.request_duration.At({}).Observe(seconds);
 }
 
 void Metrics::RecordItem(const ItemEvent& event) {
   State& s = *state_;
-  const size_t tenant = s.Tenant(event.tenant);
+  TenantSeries& tenant = s.Tenant(event.tenant);
   const size_t served = BudgetLevel(event.served_compute);
-  s.items.At({tenant, served, BudgetLevel(event.requested_compute)}).Increment();
+  tenant.items.At({served, BudgetLevel(event.requested_compute)}).Increment();
   const size_t reason = IndexOf(DegradedReasons(), event.degraded_reason);
-  if (reason < DegradedReasons().size()) s.degraded.At({tenant, reason}).Increment();
-  s.flops.At({tenant}).Increment(event.flops);
-  s.served_compute.At({tenant}).Observe(event.served_compute);
+  if (reason < DegradedReasons().size()) tenant.degraded.At({reason}).Increment();
+  tenant.flops.At({}).Increment(event.flops);
+  tenant.served_compute.At({}).Observe(event.served_compute);
   if (event.estimated_fidelity.has_value()) {
-    s.estimated_fidelity.At({tenant}).Observe(*event.estimated_fidelity);
+    tenant.estimated_fidelity.At({}).Observe(*event.estimated_fidelity);
   }
   s.queue_duration.At({served}).Observe(absl::ToDoubleSeconds(event.queue_time));
   s.compute_duration.At({served}).Observe(absl::ToDoubleSeconds(event.compute_time));
@@ -340,10 +440,10 @@ void Metrics::RecordItem(const ItemEvent& event) {
 
 void Metrics::RecordUnservedItem(std::string_view tenant, std::string_view reason,
                                  double requested_compute) {
-  State& s = *state_;
+  TenantSeries& series = state_->Tenant(tenant);
   const size_t index = IndexOf(ShedReasons(), reason);
-  if (index < ShedReasons().size()) s.shed.At({s.Tenant(tenant), index}).Increment();
-  s.items.At({s.Tenant(tenant), kNoBudget, BudgetLevel(requested_compute)}).Increment();
+  if (index < ShedReasons().size()) series.shed.At({index}).Increment();
+  series.items.At({kNoBudget, BudgetLevel(requested_compute)}).Increment();
 }
 
 void Metrics::RecordBatch(size_t items, absl::Duration busy) {
@@ -355,8 +455,27 @@ void Metrics::RecordDemand(absl::Duration engine_time) {
   state_->demand_seconds.Increment(absl::ToDoubleSeconds(engine_time));
 }
 
+void Metrics::RecordReload(ConfigFile file, bool ok) {
+  const size_t config = static_cast<size_t>(file);
+  state_->reloads.At({config, ok ? 1U : 0U}).Increment();
+  state_->reload_success.At({config}).Set(ok ? 1 : 0);
+}
+
 double Metrics::demand_seconds() const { return state_->demand_seconds.Value(); }
 double Metrics::busy_seconds() const { return state_->busy_seconds.Value(); }
+
+TenantItemCounts Metrics::ItemCounts(std::string_view tenant) const {
+  TenantItemCounts counts;
+  if (!state_->IsConfigured(tenant)) return counts;
+  TenantSeries& series = state_->Tenant(tenant);
+  for (size_t i = 0; i < DegradedReasons().size(); ++i) {
+    counts.degraded += static_cast<uint64_t>(series.degraded.At({i}).Value());
+  }
+  for (size_t i = 0; i < ShedReasons().size(); ++i) {
+    counts.shed += static_cast<uint64_t>(series.shed.At({i}).Value());
+  }
+  return counts;
+}
 
 std::string Metrics::Expose() const {
   State& s = *state_;
@@ -369,6 +488,12 @@ std::string Metrics::Expose() const {
     s.utilization.Set(values.utilization);
     s.demand_ratio.Set(values.demand_ratio);
     s.ready.Set(values.ready ? 1 : 0);
+    std::vector<std::pair<Labels, double>> caps;
+    for (const GovernorCap& cap : values.caps) {
+      if (!s.IsConfigured(cap.tenant)) continue;
+      caps.push_back({{{"model", s.options.model}, {"tenant", cap.tenant}}, cap.compute});
+    }
+    s.governor_caps.Set(caps);
   }
   std::ostringstream text;
   prometheus::TextSerializer().Serialize(text, s.registry.Collect());

@@ -4,6 +4,7 @@
 #define SNAPVIT_SERVER_METRICS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -44,6 +45,12 @@ struct ItemEvent {
   absl::Duration compute_time;
 };
 
+// What the governor leaves to a tenant.
+struct GovernorCap {
+  std::string tenant;
+  double compute = 1;  // rungs of more are not served to it
+};
+
 // What is read when a scrape comes.
 struct GaugeValues {
   double queue_items = 0;
@@ -53,14 +60,27 @@ struct GaugeValues {
   double utilization = 0;   // share of the workers' time that they computed
   double demand_ratio = 0;  // 10 s rate of demand seconds ÷ workers
   bool ready = false;
+  std::vector<GovernorCap> caps;  // of the tenants in force
 };
+
+// Items of one tenant since the start.
+struct TenantItemCounts {
+  uint64_t degraded = 0;  // served below what they asked for
+  uint64_t shed = 0;      // refused or dropped because of load, limits or deadlines
+};
+
+// Configuration that is read again while the server runs.
+enum class ConfigFile { kTenants, kTls };
+
+// Tenants that have series of their own, counted over the life of the process: a tenants file that
+// changes its names again and again cannot fill Prometheus. The others are counted as "other".
+inline constexpr size_t kMostTenantLabels = 100;
 
 // Thread-safe. Recording takes no lock that a scrape holds for long.
 class Metrics {
  public:
   struct Options {
     std::string model;
-    std::vector<std::string> tenants;  // configured names; everything else is counted as "other"
     std::string version;
     std::string device;
     std::string dtype;
@@ -77,6 +97,9 @@ class Metrics {
 
   // The ladder that is served from now on, smallest rung first: its label sets appear with zeros.
   void SetLadder(std::span<const LadderRung> rungs);
+  // The configured names: their label sets appear with zeros. Names that were configured before
+  // keep their series; everything else is counted as "other".
+  void SetTenants(std::span<const std::string> names);
   // Called for every scrape, from its thread. Set before the first one.
   void SetGaugeSource(std::function<GaugeValues()> source);
 
@@ -88,10 +111,14 @@ class Metrics {
                           double requested_compute);
   void RecordBatch(size_t items, absl::Duration busy);
   void RecordDemand(absl::Duration engine_time);
+  // The file was read again, or could not be, and what was in force before still is.
+  void RecordReload(ConfigFile file, bool ok);
 
   // Sums since the start, for gauges that are rates.
   double demand_seconds() const;
   double busy_seconds() const;
+  // Zeros for a tenant without series of its own.
+  TenantItemCounts ItemCounts(std::string_view tenant) const;
 
   // The text exposition format, version 0.0.4.
   std::string Expose() const;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/base/clock.h"
+#include "core/base/error_reason.h"
 #include "core/base/status_macros.h"
 #include "server/served_model_builder.h"
 
@@ -38,13 +39,19 @@ void YieldToOthers() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kBackgroundNiceness);
 }
 
+absl::Status Closed() {
+  return WithReason(
+      absl::UnavailableError("the server takes no orderings over: it is shutting down"),
+      kReasonDraining);
+}
+
 }  // namespace
 
 ProgressFn ModelHost::Progress(Phase phase) {
   const Clock* clock = Clock::Monotonic();
   return [this, phase, clock, start = clock->Now(),
           logged = clock->Now()](const ProgressUpdate& update) mutable {
-    state_.SetPhase(phase, update.fraction);
+    if (phase != Phase::kReady) state_.SetPhase(phase, update.fraction);
     const absl::Time now = clock->Now();
     if (now - logged >= kProgressLogPeriod) {
       logged = now;
@@ -57,6 +64,13 @@ ProgressFn ModelHost::Progress(Phase phase) {
   };
 }
 
+absl::Status ModelHost::Run() {
+  const absl::Status loaded = Load();
+  if (loaded.ok()) ServeReloads();
+  Close();
+  return loaded;
+}
+
 absl::Status ModelHost::Load() {
   state_.SetPhase(Phase::kLoading, 0);
   {
@@ -64,7 +78,7 @@ absl::Status ModelHost::Load() {
     ASSIGN_OR_RETURN(const std::unique_ptr<ElasticLoader> loader,
                      ElasticLoader::Create(options_.loader));
     ASSIGN_OR_RETURN(std::optional<Ordering> ordering, GetOrdering(*loader));
-    RETURN_IF_ERROR(Serve(*loader, std::move(ordering)));
+    RETURN_IF_ERROR(Serve(*loader, std::move(ordering)).status());
   }
   malloc_trim(0);  // what loading and ordering have freed
   state_.SetPhase(Phase::kReady, 1);
@@ -89,7 +103,7 @@ absl::StatusOr<std::optional<Ordering>> ModelHost::GetOrdering(const ElasticLoad
                                    {"remedy", "--order-at-start wait or background"}});
       return ordering;
     case OrderAtStart::kBackground:
-      RETURN_IF_ERROR(Serve(loader, std::nullopt));
+      RETURN_IF_ERROR(Serve(loader, std::nullopt).status());
       YieldToOthers();
       break;
     case OrderAtStart::kWait:
@@ -116,16 +130,21 @@ absl::StatusOr<std::optional<Ordering>> ModelHost::ComputeOrdering(const Elastic
   return std::optional<Ordering>(std::move(computed.ordering));
 }
 
-absl::Status ModelHost::Serve(const ElasticLoader& loader, std::optional<Ordering> ordering) {
+absl::StatusOr<OrderingSwitch> ModelHost::Serve(const ElasticLoader& loader,
+                                                std::optional<Ordering> ordering) {
   ASSIGN_OR_RETURN(std::shared_ptr<const ElasticModel> model, loader.Load(std::move(ordering)));
   ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, WarmUp(model));
   ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> served,
                    BuildServedModel(std::move(model), ++generation_, options_.floor, cells));
   std::vector<Metrics::LadderRung> rungs;
   for (const Rung& rung : served->ladder.rungs()) rungs.push_back({rung.compute, rung.fidelity});
+  OrderingSwitch result;
+  result.ordering_id = served->ordering_id;
+  const absl::Time start = Clock::Monotonic()->Now();
   metrics_.SetLadder(rungs);
   state_.SetModel(std::move(served));
-  return absl::OkStatus();
+  result.time = Clock::Monotonic()->Now() - start;
+  return result;
 }
 
 absl::StatusOr<std::vector<ProfileCell>> ModelHost::WarmUp(
@@ -142,7 +161,83 @@ absl::StatusOr<std::vector<ProfileCell>> ModelHost::WarmUp(
     profile.repetitions = 3;
     profile.time_limit = kFastWarmup;
   }
-  return ProfileEngine(engine_, std::move(model), profile, Progress(Phase::kWarming));
+  const bool is_ready = state_.Get().phase == Phase::kReady;
+  return ProfileEngine(engine_, std::move(model), profile,
+                       Progress(is_ready ? Phase::kReady : Phase::kWarming));
+}
+
+// --- Orderings that take over later ---
+
+void ModelHost::ReloadOrdering(const std::string& path, OrderingDone done) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!closed_) {
+      reloads_.push_back({path, std::move(done)});
+      return;
+    }
+  }
+  done(Closed());
+}
+
+void ModelHost::Stop() {
+  stopped_ = true;
+  Close();
+}
+
+void ModelHost::Close() {
+  std::deque<Reload> refused;
+  {
+    absl::MutexLock lock(&mu_);
+    closed_ = true;
+    refused.swap(reloads_);
+  }
+  for (const Reload& reload : refused) reload.done(Closed());
+}
+
+void ModelHost::ServeReloads() {
+  YieldToOthers();
+  while (true) {
+    Reload reload;
+    {
+      const auto wanted = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+        return closed_ || !reloads_.empty();
+      };
+      absl::MutexLock lock(&mu_);
+      mu_.Await(absl::Condition(&wanted));
+      if (closed_) return;
+      reload = std::move(reloads_.front());
+      reloads_.pop_front();
+    }
+    const absl::StatusOr<OrderingSwitch> result = SwitchOrdering(reload.path);
+    malloc_trim(0);  // what loading has freed, and the old ordering's weights
+    if (result.ok()) {
+      log_.Info("ordering_reloaded", {{"ordering", result->ordering_id},
+                                      {"switch_us", absl::ToInt64Microseconds(result->time)}});
+    } else {
+      log_.Error("ordering_not_reloaded", {{"reason", std::string(result.status().message())},
+                                           {"effect", "the present one stays"}});
+    }
+    reload.done(result);
+  }
+}
+
+absl::StatusOr<OrderingSwitch> ModelHost::SwitchOrdering(const std::string& path) {
+  ElasticLoaderOptions options = options_.loader;
+  if (!path.empty()) options.ordering_file = path;
+  ASSIGN_OR_RETURN(const std::unique_ptr<ElasticLoader> loader, ElasticLoader::Create(options));
+  std::string ignored;
+  absl::StatusOr<std::optional<Ordering>> ordering = loader->FindOrdering(&ignored);
+  if (!ordering.ok()) {
+    if (absl::IsNotFound(ordering.status())) return ordering.status();
+    return absl::FailedPreconditionError(ordering.status().message());
+  }
+  if (!ordering->has_value()) {
+    return ignored.empty() ? absl::NotFoundError(
+                                 "no ordering is in the cache folder or the model folder, expected "
+                                 "one, or the path of a file")
+                           : absl::FailedPreconditionError(ignored);
+  }
+  return Serve(*loader, *std::move(ordering));
 }
 
 }  // namespace snapvit

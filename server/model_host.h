@@ -1,15 +1,19 @@
 // ModelHost: brings the model up: checkpoint, ordering, warm-up, and hands the finished snapshot to
-// the services.
+// the services; later the same with another ordering.
 #ifndef SNAPVIT_SERVER_MODEL_HOST_H_
 #define SNAPVIT_SERVER_MODEL_HOST_H_
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "core/elastic/budget.h"
 #include "core/engine/engine.h"
 #include "core/engine/profile.h"
@@ -17,12 +21,13 @@
 #include "server/log.h"
 #include "server/metrics.h"
 #include "server/options.h"
+#include "server/ordering_switch.h"
 #include "server/serving_state.h"
 
 namespace snapvit {
 
-// Load() runs once, on a thread of its own, which becomes one that computes; Stop() comes from any
-// thread.
+// Run() runs once, on a thread of its own, which becomes one that computes; the other methods come
+// from any thread.
 class ModelHost {
  public:
   struct Options {
@@ -42,23 +47,42 @@ class ModelHost {
         log_(*log) {}
 
   // Loads the model, finds or computes its ordering, measures the profile, and sets the model and
-  // the phases of the serving state on the way. Blocks until the model is ready. The error, which
-  // names the file, is one that the server cannot go on with: unreadable checkpoint, explicit
-  // ordering that does not fit. CANCELLED after Stop().
-  absl::Status Load();
+  // the phases of the serving state on the way. Then takes orderings over, one after the other,
+  // until Stop(). The error, which names the file, is one that the server cannot go on with:
+  // unreadable checkpoint, explicit ordering that does not fit. CANCELLED: stopped while it loaded.
+  absl::Status Run() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ends Load() at its next step.
-  void Stop() { stopped_ = true; }
+  // Has Run() load the ordering in `path` (empty: looked up as at start) beside the one that is
+  // served, and serve by it from then on; requests under way keep theirs. Does not block. Calls
+  // `done` once, on any thread: NOT_FOUND (file), FAILED_PRECONDITION (damaged, or of another
+  // model), UNAVAILABLE (Run() has ended).
+  void ReloadOrdering(const std::string& path, OrderingDone done) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Ends Run() at its next step.
+  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  struct Reload {
+    std::string path;
+    OrderingDone done;
+  };
+
+  absl::Status Load();
+  void ServeReloads() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<OrderingSwitch> SwitchOrdering(const std::string& path);
+  // Takes no more reloads, and refuses those that wait.
+  void Close() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Ordering and ladder from the cache, or from a computation. Nothing: dense only.
   absl::StatusOr<std::optional<Ordering>> GetOrdering(const ElasticLoader& loader);
   absl::StatusOr<std::optional<Ordering>> ComputeOrdering(const ElasticLoader& loader);
   // Serves the model with this ordering from now on.
-  absl::Status Serve(const ElasticLoader& loader, std::optional<Ordering> ordering);
+  absl::StatusOr<OrderingSwitch> Serve(const ElasticLoader& loader,
+                                       std::optional<Ordering> ordering);
   absl::StatusOr<std::vector<ProfileCell>> WarmUp(std::shared_ptr<const ElasticModel> model);
 
-  // Progress of a phase: into the serving state, and every few seconds into the log.
+  // Progress of a phase: into the serving state (a ready server stays ready), and every few seconds
+  // into the log.
   ProgressFn Progress(Phase phase);
 
   const Options options_;
@@ -68,7 +92,11 @@ class ModelHost {
   const Logger& log_;
 
   std::atomic<bool> stopped_ = false;
-  uint64_t generation_ = 0;
+  uint64_t generation_ = 0;  // of the last model that was served
+
+  absl::Mutex mu_;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<Reload> reloads_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace snapvit

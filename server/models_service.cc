@@ -1,32 +1,36 @@
 #include "server/models_service.h"
 
+#include "core/base/status_macros.h"
+#include "server/caller.h"
 #include "server/model_info.h"
-#include "server/rpc_status.h"
+#include "server/unary_reply.h"
 
 namespace snapvit {
 
 grpc::ServerUnaryReactor* ModelsService::ListModels(grpc::CallbackServerContext* rpc,
                                                     const v1::ListModelsRequest*,
                                                     v1::ListModelsResponse* response) {
-  *response->add_models() = DescribeModel(state_.model_name(), state_.Get(), /*full=*/false);
+  const auto list = [&] {
+    RETURN_IF_ERROR(authenticator_.Authenticate(Caller(*rpc)).status());
+    *response->add_models() = DescribeModel(state_.model_name(), state_.Get(), /*full=*/false);
+    return absl::OkStatus();
+  };
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  FinishUnary(rpc, reactor, list());
   return reactor;
 }
 
 grpc::ServerUnaryReactor* ModelsService::GetModel(grpc::CallbackServerContext* rpc,
                                                   const v1::GetModelRequest* request,
                                                   v1::ModelInfo* response) {
-  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  const absl::Status named = state_.CheckName(request->model());
-  if (named.ok()) {
+  const auto get = [&] {
+    RETURN_IF_ERROR(authenticator_.Authenticate(Caller(*rpc)).status());
+    RETURN_IF_ERROR(state_.CheckName(request->model()));
     *response = DescribeModel(state_.model_name(), state_.Get(), /*full=*/true);
-    reactor->Finish(grpc::Status::OK);
-  } else {
-    const RpcError error = ToRpcError(named);
-    rpc->AddTrailingMetadata(kPushbackTrailer, error.pushback_ms);
-    reactor->Finish(error.status);
-  }
+    return absl::OkStatus();
+  };
+  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
+  FinishUnary(rpc, reactor, get());
   return reactor;
 }
 

@@ -3,16 +3,17 @@
 #ifndef SNAPVIT_SERVER_MODELS_SERVICE_H_
 #define SNAPVIT_SERVER_MODELS_SERVICE_H_
 
+#include "server/authenticator.h"
 #include "server/serving_state.h"
 #include "snapvit/v1/models.grpc.pb.h"
 
 namespace snapvit {
 
-// Thread-safe. Outlives the gRPC server that it is registered with; `state` is borrowed and
-// outlives both.
+// Thread-safe. Outlives the gRPC server that it is registered with; what it borrows outlives both.
 class ModelsService final : public v1::Models::CallbackService {
  public:
-  explicit ModelsService(const ServingState* state) : state_(*state) {}
+  ModelsService(const ServingState* state, const Authenticator* authenticator)
+      : state_(*state), authenticator_(*authenticator) {}
 
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* rpc,
                                        const v1::ListModelsRequest* request,
@@ -23,6 +24,7 @@ class ModelsService final : public v1::Models::CallbackService {
 
  private:
   const ServingState& state_;
+  const Authenticator& authenticator_;
 };
 
 }  // namespace snapvit

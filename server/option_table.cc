@@ -27,6 +27,8 @@ constexpr Choice<LogLevel> kLogLevels[] = {{"debug", LogLevel::kDebug},
                                            {"info", LogLevel::kInfo},
                                            {"warning", LogLevel::kWarning},
                                            {"error", LogLevel::kError}};
+constexpr Choice<TlsClientAuth> kTlsClientAuths[] = {{"require", TlsClientAuth::kRequire},
+                                                     {"request", TlsClientAuth::kRequest}};
 constexpr Choice<LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
                                              {"json", LogFormat::kJson}};
 
@@ -152,6 +154,7 @@ constexpr char kModel[] = "Model";
 constexpr char kLadder[] = "Ordering and ladder";
 constexpr char kExecution[] = "Execution";
 constexpr char kListeners[] = "Listeners";
+constexpr char kAccess[] = "Tenants and encryption";
 constexpr char kLimits[] = "Limits";
 constexpr char kProcess[] = "Process";
 
@@ -217,6 +220,31 @@ constexpr OptionRow kTable[] = {
     {kListeners, "http", "HOST:PORT", "HTTP listener of /metrics, /healthz and /readyz. Port 0 takes a free one.",
      [](std::string_view t, Options& o) { return SetHostPort(t, o.http); },
      [](const Options& o) { return o.http.ToString(); }},
+    {kListeners, "admin-listen", "HOST:PORT",
+     "gRPC listener of the service Admin, for operators: it asks nobody who they are. Port 0 takes a free one.",
+     [](std::string_view t, Options& o) { return SetHostPort(t, o.admin_listen); },
+     [](const Options& o) { return o.admin_listen.ToString(); }},
+
+    {kAccess, "tenants", "FILE",
+     "YAML file of tenants: keys, budgets, shares, limits (docs/tenants.md). Read again when it changes and on "
+     "SIGHUP. If not set, everybody is one tenant without limits.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.tenants); },
+     [](const Options& o) { return o.tenants; }},
+    {kAccess, "tls-cert", "FILE",
+     "Certificate of the gRPC listener, then its chain, PEM. Read again when it changes. If not set, connections are "
+     "not encrypted.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.tls_cert); },
+     [](const Options& o) { return o.tls_cert; }},
+    {kAccess, "tls-key", "FILE", "Private key of that certificate, PEM.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.tls_key); },
+     [](const Options& o) { return o.tls_key; }},
+    {kAccess, "tls-client-ca", "FILE", "Authorities that client certificates must come from, PEM.",
+     [](std::string_view t, Options& o) { return ParseText(t, o.tls_client_ca); },
+     [](const Options& o) { return o.tls_client_ca; }},
+    {kAccess, "tls-client-auth", "require|request",
+     "With --tls-client-ca: every client must show a certificate, or it may (then tenants by key can do without).",
+     [](std::string_view t, Options& o) { return ParseChoice(t, kTlsClientAuths, o.tls_client_auth); },
+     [](const Options& o) { return ChoiceName(kTlsClientAuths, o.tls_client_auth); }},
 
     {kLimits, "max-images", "N", "Images in one request.",
      [](std::string_view t, Options& o) { return SetWhole(t, 1, 65536, o.max_images); },

@@ -22,6 +22,7 @@ enum class OrderAtStart { kWait, kBackground, kNever };
 enum class WarmupMode { kOff, kFast, kFull };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 enum class LogFormat { kText, kJson };
+enum class TlsClientAuth { kRequire, kRequest };
 
 // The initialisers are the defaults; --help prints them.
 struct ServerOptions {
@@ -50,6 +51,14 @@ struct ServerOptions {
   // Listeners.
   HostPort listen{"127.0.0.1", 50051};
   HostPort http{"127.0.0.1", 8080};
+  HostPort admin_listen{"127.0.0.1", 50052};
+
+  // Who may use the gRPC listener. Paths; empty: not set.
+  std::string tenants;        // not set: one open tenant
+  std::string tls_cert;       // PEM; with tls_key; not set: no TLS
+  std::string tls_key;        // PEM
+  std::string tls_client_ca;  // PEM; not set: clients show no certificates
+  TlsClientAuth tls_client_auth = TlsClientAuth::kRequire;
 
   // Limits.
   int max_images = 64;                             // of one request

@@ -128,6 +128,30 @@ absl::Status ApplyFile(const std::string& path, ParsedOptions& parsed) {
   return absl::OkStatus();
 }
 
+// What options must be together.
+absl::Status CheckTogether(const ServerOptions& options) {
+  if (options.model.empty() && options.simulated_profile.empty()) {
+    return absl::InvalidArgumentError(
+        "no model: expected --model DIR (or SNAPVIT_MODEL, or the key model in --config)");
+  }
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(options.tls_cert.empty()
+                                                       ? "--tls-key is given without --tls-cert"
+                                                       : "--tls-cert is given without --tls-key",
+                                                   ", expected both or none"));
+  }
+  if (!options.tls_client_ca.empty() && options.tls_cert.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-client-ca is given without --tls-cert and --tls-key, expected all three");
+  }
+  if (options.tls_client_auth == TlsClientAuth::kRequest && options.tenants.empty()) {
+    return absl::InvalidArgumentError(
+        "--tls-client-auth is request without --tenants: clients without a certificate would be "
+        "let in, expected require, or a tenants file that says who else may");
+  }
+  return absl::OkStatus();
+}
+
 // `text` broken into lines of at most `width`, each after the first indented.
 std::string Wrap(const std::string& text, size_t indent, size_t width) {
   std::string result;
@@ -172,10 +196,7 @@ absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& args,
   for (const Assignment& assignment : flags.assignments) {
     RETURN_IF_ERROR(Apply(assignment, parsed));
   }
-  if (parsed.options.model.empty() && parsed.options.simulated_profile.empty()) {
-    return absl::InvalidArgumentError(
-        "no model: expected --model DIR (or SNAPVIT_MODEL, or the key model in --config)");
-  }
+  RETURN_IF_ERROR(CheckTogether(parsed.options));
   return parsed;
 }
 

@@ -25,7 +25,10 @@ class RealEngine final : public EngineHost {
 
   Backend* backend() override { return &backend_; }
   void StartWorker(int worker) override { engine_->StartWorker(worker); }
-  absl::Status Load() override { return model_.Load(); }
+  absl::Status Run() override { return model_.Run(); }
+  void ReloadOrdering(const std::string& path, OrderingDone done) override {
+    model_.ReloadOrdering(path, std::move(done));
+  }
   void Stop() override { model_.Stop(); }
 
  private:

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
@@ -21,7 +22,10 @@
 #include "core/engine/engine.h"
 #include "core/scheduling/deadline_policy.h"
 #include "core/scheduling/executor.h"
+#include "server/admin_service.h"
+#include "server/authenticator.h"
 #include "server/engine_host.h"
+#include "server/governor_control.h"
 #include "server/inference_context.h"
 #include "server/inference_service.h"
 #include "server/listeners.h"
@@ -30,11 +34,14 @@
 #include "server/real_engine.h"
 #include "server/scheduler_metrics.h"
 #include "server/simulated_engine.h"
+#include "server/tenant_directory.h"
+#include "server/tenant_status.h"
+#include "server/tls_certificates.h"
+#include "server/tls_credentials.h"
 
 namespace snapvit {
 namespace {
 
-constexpr char kOpenTenant[] = "default";  // everybody, without a tenants file
 constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
 constexpr int kFailureLines = 5;  // of the log per window, for calls that failed inside
 constexpr absl::Duration kFailureWindow = absl::Seconds(10);
@@ -64,7 +71,6 @@ ExecutionDtype Dtype(const ServerOptions& options) {
 Metrics::Options MetricsOptions(const ServerOptions& options) {
   Metrics::Options metrics;
   metrics.model = ModelName(options);
-  metrics.tenants = {kOpenTenant};
   metrics.version = SNAPVIT_VERSION;
   metrics.device = options.simulated_profile.empty() ? "cpu" : "simulated";
   metrics.dtype = options.dtype == DtypeChoice::kBf16 ? "bf16" : "fp32";
@@ -88,6 +94,10 @@ ModelHost::Options HostOptions(const ServerOptions& options) {
   return host;
 }
 
+TlsFiles TlsFilesOf(const ServerOptions& options) {
+  return {options.tls_cert, options.tls_key, options.tls_client_ca};
+}
+
 // Health checkers ask for the whole server or for one service; all follow the model.
 void TellHealth(grpc::Server& server, bool serving) {
   server.GetHealthCheckService()->SetServingStatus(serving);
@@ -96,11 +106,12 @@ void TellHealth(grpc::Server& server, bool serving) {
   }
 }
 
-absl::Status WriteReadyFile(const std::string& path, const HostPort& grpc, const HostPort& http) {
-  // Both are addresses: nothing in them needs to be escaped.
+absl::Status WriteReadyFile(const std::string& path, const Server& server) {
+  // All are addresses: nothing in them needs to be escaped.
   return WriteFileAtomically(
-      path, absl::StrCat("{\"listen\": \"", grpc.ToString(), "\", \"http\": \"", http.ToString(),
-                         "\", \"pid\": ", getpid(), "}\n"));
+      path, absl::StrCat("{\"listen\": \"", server.grpc_address().ToString(), "\", \"http\": \"",
+                         server.http_address().ToString(), "\", \"admin\": \"",
+                         server.admin_address().ToString(), "\", \"pid\": ", getpid(), "}\n"));
 }
 
 // What a profile says about the server, where the options do not.
@@ -121,11 +132,14 @@ class ServerImpl final : public Server {
         state_(ModelName(options)),
         metrics_(MetricsOptions(options)),
         scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_),
-        failure_log_(Clock::Monotonic(), kFailureLines, kFailureWindow) {}
+        failure_log_(Clock::Monotonic(), kFailureLines, kFailureWindow),
+        authentication_log_(Clock::Monotonic(), kFailureLines, kFailureWindow) {}
   ~ServerImpl() override { Drain(); }
 
   absl::Status Start() {
+    RETURN_IF_ERROR(ReadAccessFiles());
     RETURN_IF_ERROR(StartScheduler());
+    FollowAccessFiles();
     RETURN_IF_ERROR(StartListeners());
     load_thread_ = std::thread([this] { LoadModel(); });
     sample_thread_ = std::thread([this] { SampleLoop(); });
@@ -134,6 +148,9 @@ class ServerImpl final : public Server {
 
   HostPort grpc_address() const override { return grpc_.address; }
   HostPort http_address() const override { return http_->address(); }
+  HostPort admin_address() const override { return admin_listener_.address; }
+
+  void ReloadFiles() override;
 
   void RequestStop() override ABSL_LOCKS_EXCLUDED(mu_) { Stop(absl::OkStatus()); }
 
@@ -147,14 +164,25 @@ class ServerImpl final : public Server {
 
  private:
   absl::StatusOr<std::unique_ptr<EngineHost>> MakeEngine();
+  // Tenants and certificates: reads them; then keeps scheduler, metrics and log up to date.
+  absl::Status ReadAccessFiles();
+  void FollowAccessFiles();
+  void OnTenantsReload(const absl::Status& status);
+  void OnTlsReload(const absl::Status& status);
+  void ApplyTenants();
+
   absl::Status StartScheduler();
   absl::Status StartListeners();
   InferenceContext Context();
+  AdminContext MakeAdminContext();
+  GaugeValues Gauges() const;
 
   void OnServingChanged(bool serving);
   void LoadModel();
   void SampleLoop() ABSL_LOCKS_EXCLUDED(mu_);
   void Stop(const absl::Status& failure) ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes no more work; ends by `grace` what was accepted, on a thread of its own.
+  void BeginDrain(absl::Duration grace) ABSL_LOCKS_EXCLUDED(mu_);
 
   const ServerOptions options_;
   const std::optional<SimulatedProfile> profile_;
@@ -163,20 +191,93 @@ class ServerImpl final : public Server {
   Metrics metrics_;
   SchedulerMetrics scheduler_metrics_;
   LogLimiter failure_log_;
+  LogLimiter authentication_log_;
+  GovernorControl governor_;
+  std::unique_ptr<TenantDirectory> tenants_;
+  std::unique_ptr<Authenticator> authenticator_;
+  std::unique_ptr<TlsCertificates> tls_;  // null: no TLS
 
   std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<InferenceService> inference_;
   std::unique_ptr<ModelsService> models_;
+  std::unique_ptr<AdminService> admin_;
   GrpcListener grpc_;
+  GrpcListener admin_listener_;
   std::unique_ptr<HttpServer> http_;
   std::thread load_thread_;
   std::thread sample_thread_;
 
   absl::Mutex mu_;
+  std::thread drain_thread_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 };
+
+absl::Status ServerImpl::ReadAccessFiles() {
+  TenantDirectory::Options tenants;
+  tenants.path = options_.tenants;
+  ASSIGN_OR_RETURN(tenants_, TenantDirectory::Create(std::move(tenants)));
+  authenticator_ = std::make_unique<Authenticator>(tenants_.get(), &log_, &authentication_log_);
+  if (options_.tls_cert.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(tls_, TlsCertificates::Create(TlsFilesOf(options_)));
+  return absl::OkStatus();
+}
+
+void ServerImpl::FollowAccessFiles() {
+  ApplyTenants();
+  tenants_->SetOnReload([this](const absl::Status& status) { OnTenantsReload(status); });
+  if (tls_ != nullptr) {
+    tls_->SetOnReload([this](const absl::Status& status) { OnTlsReload(status); });
+  }
+}
+
+void ServerImpl::ApplyTenants() {
+  executor_->SetTenants(tenants_->Shares());
+  std::vector<std::string> names;
+  bool by_certificate = false;
+  const auto table = tenants_->table();
+  for (const TenantPtr& tenant : table->tenants()) {
+    names.push_back(tenant->policy.name);
+    by_certificate |= !tenant->policy.certificates.empty();
+  }
+  metrics_.SetTenants(names);
+  if (by_certificate && options_.tls_client_ca.empty()) {
+    log_.Warning(
+        "certificates_not_asked_for",
+        {{"effect", "no caller can be a tenant by a certificate"}, {"remedy", "--tls-client-ca"}});
+  }
+}
+
+void ServerImpl::OnTenantsReload(const absl::Status& status) {
+  metrics_.RecordReload(ConfigFile::kTenants, status.ok());
+  if (!status.ok()) {
+    return log_.Error("tenants_not_reloaded", {{"reason", std::string(status.message())},
+                                               {"effect", "the present tenants stay"}});
+  }
+  ApplyTenants();
+  log_.Info("tenants_reloaded", {{"tenants", tenants_->table()->tenants().size()}});
+}
+
+void ServerImpl::OnTlsReload(const absl::Status& status) {
+  metrics_.RecordReload(ConfigFile::kTls, status.ok());
+  if (!status.ok()) {
+    return log_.Error("certificate_not_reloaded", {{"reason", std::string(status.message())},
+                                                   {"effect", "the present certificate stays"}});
+  }
+  const auto identity = tls_->Get();
+  log_.Info("certificate_reloaded",
+            {{"subject", identity->subject}, {"not_after", absl::FormatTime(identity->not_after)}});
+}
+
+void ServerImpl::ReloadFiles() {
+  if (options_.tenants.empty() && tls_ == nullptr) {
+    log_.Info("nothing_to_reload", {{"reason", "neither --tenants nor --tls-cert is set"}});
+  }
+  // Outcomes go where those of changed files go.
+  if (!options_.tenants.empty()) tenants_->Reload().IgnoreError();
+  if (tls_ != nullptr) tls_->Reload().IgnoreError();
+}
 
 absl::StatusOr<std::unique_ptr<EngineHost>> ServerImpl::MakeEngine() {
   if (profile_.has_value()) {
@@ -201,54 +302,99 @@ absl::Status ServerImpl::StartScheduler() {
                    Executor::Create(std::move(executor),
                                     std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options()),
                                     engine_->backend(), &scheduler_metrics_));
-  metrics_.SetGaugeSource(
-      [this] { return scheduler_metrics_.Gauges(*executor_, options_.workers); });
+  metrics_.SetGaugeSource([this] { return Gauges(); });
   return absl::OkStatus();
+}
+
+GaugeValues ServerImpl::Gauges() const {
+  GaugeValues values = scheduler_metrics_.Gauges(*executor_, options_.workers);
+  const auto model = state_.Get().model;
+  for (TenantState& tenant :
+       TenantStates(*tenants_->table(), executor_->Governance(), model.get(), governor_.Get())) {
+    values.caps.push_back({std::move(tenant.name), tenant.cap_compute});
+  }
+  return values;
 }
 
 InferenceContext ServerImpl::Context() {
   InferenceContext context;
   context.state = &state_;
+  context.authenticator = authenticator_.get();
+  context.governor = &governor_;
   context.executor = executor_.get();
   context.metrics = &metrics_;
   context.log = &log_;
   context.failure_log = &failure_log_;
   context.max_images = options_.max_images;
   context.max_pixels = options_.max_pixels;
+  context.max_queue_items = options_.max_queue_items;
   context.workers = options_.workers;
-  context.tenant = kOpenTenant;
+  return context;
+}
+
+AdminContext ServerImpl::MakeAdminContext() {
+  AdminContext context;
+  context.state = &state_;
+  context.executor = executor_.get();
+  context.scheduler_metrics = &scheduler_metrics_;
+  context.metrics = &metrics_;
+  context.tenants = tenants_.get();
+  context.governor = &governor_;
+  context.log = &log_;
+  context.workers = options_.workers;
+  context.drain_grace = options_.drain_grace;
+  context.reload_ordering = [this](const std::string& path, OrderingDone done) {
+    engine_->ReloadOrdering(path, std::move(done));
+  };
+  context.drain = [this](absl::Duration grace) { BeginDrain(grace); };
   return context;
 }
 
 absl::Status ServerImpl::StartListeners() {
   inference_ = std::make_unique<InferenceService>(Context());
-  models_ = std::make_unique<ModelsService>(&state_);
+  models_ = std::make_unique<ModelsService>(&state_, authenticator_.get());
+  admin_ = std::make_unique<AdminService>(MakeAdminContext());
+  GrpcListenerOptions grpc;
+  grpc.address = options_.listen;
+  grpc.flag = "--listen";
+  grpc.max_message_bytes = options_.max_message_bytes;
+  if (tls_ != nullptr) grpc.credentials = MakeTlsCredentials(tls_.get(), options_.tls_client_auth);
   grpc::Service* const services[] = {inference_.get(), models_.get()};
-  ASSIGN_OR_RETURN(grpc_, StartGrpc(options_, services));
+  ASSIGN_OR_RETURN(grpc_, StartGrpc(grpc, services));
   state_.OnServingChanged([this](bool serving) { OnServingChanged(serving); });
   TellHealth(*grpc_.server, /*serving=*/false);
-  ASSIGN_OR_RETURN(http_, StartHttp(options_, &metrics_, &state_));
+  GrpcListenerOptions admin;
+  admin.address = options_.admin_listen;
+  admin.flag = "--admin-listen";
+  grpc::Service* const admin_services[] = {admin_.get()};
+  ASSIGN_OR_RETURN(admin_listener_, StartGrpc(admin, admin_services));
+  ASSIGN_OR_RETURN(http_, StartHttp(options_.http, &metrics_, &state_));
   return absl::OkStatus();
 }
 
 void ServerImpl::OnServingChanged(bool serving) {
   TellHealth(*grpc_.server, serving);
   if (!serving || options_.ready_file.empty()) return;
-  const absl::Status written = WriteReadyFile(options_.ready_file, grpc_.address, http_->address());
+  const absl::Status written = WriteReadyFile(options_.ready_file, *this);
   if (!written.ok())
     log_.Error("ready_file_not_written", {{"reason", std::string(written.message())}});
 }
 
 void ServerImpl::LoadModel() {
-  const absl::Status loaded = engine_->Load();
-  if (loaded.ok() || absl::IsCancelled(loaded)) return;
-  Stop(loaded);
+  const absl::Status status = engine_->Run();
+  if (status.ok() || absl::IsCancelled(status)) return;
+  Stop(status);
 }
 
 void ServerImpl::SampleLoop() {
-  absl::MutexLock lock(&mu_);
-  while (!mu_.AwaitWithTimeout(absl::Condition(&stopping_), kSamplePeriod)) {
+  while (true) {
+    {
+      absl::MutexLock lock(&mu_);
+      if (mu_.AwaitWithTimeout(absl::Condition(&stopping_), kSamplePeriod)) return;
+    }
     scheduler_metrics_.Sample(*executor_);
+    tenants_->Poll();
+    if (tls_ != nullptr) tls_->Poll();
   }
 }
 
@@ -257,6 +403,18 @@ void ServerImpl::Stop(const absl::Status& failure) {
   if (stopping_) return;
   stopping_ = true;
   failure_ = failure;
+}
+
+void ServerImpl::BeginDrain(absl::Duration grace) {
+  state_.SetPhase(Phase::kDraining, 0);
+  inference_->DrainStreams();
+  absl::MutexLock lock(&mu_);
+  if (stopping_ || drain_thread_.joinable()) return;
+  log_.Info("draining", {{"by", "Admin.Drain"}, {"grace_s", absl::ToDoubleSeconds(grace)}});
+  drain_thread_ = std::thread([this, grace] {
+    const bool complete = executor_->Drain(grace);
+    log_.Info("drained", {{"all_requests_answered", complete}});
+  });
 }
 
 bool ServerImpl::Drain() {
@@ -274,8 +432,18 @@ bool ServerImpl::Drain() {
   // What is open now are connections of clients that sleep: nothing is gained by waiting for them.
   grpc_.server->Shutdown(std::chrono::system_clock::now());
   grpc_.server.reset();
+  if (admin_listener_.server != nullptr) {  // null if it could not be bound
+    admin_listener_.server->Shutdown(std::chrono::system_clock::now());
+    admin_listener_.server.reset();
+  }
   if (load_thread_.joinable()) load_thread_.join();
   if (sample_thread_.joinable()) sample_thread_.join();
+  std::thread drain_thread;
+  {
+    absl::MutexLock lock(&mu_);
+    drain_thread = std::move(drain_thread_);
+  }
+  if (drain_thread.joinable()) drain_thread.join();
   http_.reset();
   return complete;
 }

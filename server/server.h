@@ -15,9 +15,10 @@ namespace snapvit {
 // Thread-safe.
 class Server {
  public:
-  // Binds both listeners and begins to load the model; returns while that goes on. Until the model
+  // Binds the listeners and begins to load the model; returns while that goes on. Until the model
   // is there, requests get UNAVAILABLE (STARTING) with the progress. `log` is borrowed.
-  // FAILED_PRECONDITION, with the address, if a listener cannot be bound.
+  // FAILED_PRECONDITION, with the address, if a listener cannot be bound; errors of the tenants
+  // file and of certificates name the file.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        const Logger* log);
   // Drains if that has not been done.
@@ -26,6 +27,11 @@ class Server {
   // Bound addresses, with the real ports.
   virtual HostPort grpc_address() const = 0;
   virtual HostPort http_address() const = 0;
+  virtual HostPort admin_address() const = 0;
+
+  // Reads the tenants file and the certificates again. What cannot be read or understood changes
+  // nothing and is said in log and metrics. Any thread.
+  virtual void ReloadFiles() = 0;
 
   // Ends Wait(). Any thread, any number of times.
   virtual void RequestStop() = 0;

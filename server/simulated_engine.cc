@@ -73,7 +73,12 @@ SimulatedEngine::SimulatedEngine(const SimulatedProfile& profile, int workers,
       backend_(
           {profile.latency, workers, profile.embedding_size, profile.classes, profile.jitter}) {}
 
-absl::Status SimulatedEngine::Load() {
+void SimulatedEngine::ReloadOrdering(const std::string&, OrderingDone done) {
+  done(absl::FailedPreconditionError(
+      "a simulated engine has the ladder of its profile, and no ordering to replace"));
+}
+
+absl::Status SimulatedEngine::Run() {
   ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> model,
                    MakeSimulatedModel(profile_, state_.model_name(), floor_));
   std::vector<Metrics::LadderRung> rungs;

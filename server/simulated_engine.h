@@ -32,7 +32,9 @@ class SimulatedEngine final : public EngineHost {
 
   Backend* backend() override { return &backend_; }
   void StartWorker(int worker) override { backend_.StartWorker(worker); }
-  absl::Status Load() override;
+  // Returns when the model is set: there is nothing that could take over.
+  absl::Status Run() override;
+  void ReloadOrdering(const std::string& path, OrderingDone done) override;
   void Stop() override {}
 
  private:

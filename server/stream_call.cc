@@ -3,10 +3,12 @@
 #include <grpcpp/server_context.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "core/base/error_reason.h"
+#include "server/rpc_code.h"
 #include "server/rpc_status.h"
 
 namespace snapvit {
@@ -14,8 +16,13 @@ namespace snapvit {
 template <typename Method>
 StreamCall<Method>::StreamCall(const InferenceContext* context, ActiveCalls* calls,
                                grpc::CallbackServerContext* rpc, StreamSet* streams)
-    : context_(context), calls_(calls), rpc_(rpc), streams_(streams) {
+    : context_(context), calls_(calls), rpc_(rpc), streams_(streams), caller_(*rpc) {
   calls_->Started();
+  const absl::Status known = context_->authenticator->Authenticate(caller_).status();
+  if (!known.ok()) {
+    Refuse(known);
+    return;
+  }
   streams_->Add(this);
   {
     absl::MutexLock lock(&mu_);
@@ -141,7 +148,7 @@ typename StreamCall<Method>::Actions StreamCall<Method>::NextActionsLocked() {
   }
   if (!ClosingLocked() && reading_ == nullptr && waiting_ == nullptr &&
       images_ < kMaxStreamImages) {
-    reading_ = std::make_shared<Message>(context_);
+    reading_ = std::make_shared<Message>(context_, &caller_);
     actions.read = reading_.get();
   }
   if (!writing_ && !replies_.empty()) {
@@ -178,10 +185,27 @@ void StreamCall<Method>::StartMessage(const MessagePtr& message) {
 template <typename Method>
 void StreamCall<Method>::FinishCall(bool drained) {
   if (!drained) return this->Finish(grpc::Status::OK);
-  const RpcError error = ToRpcError(
-      WithReason(absl::UnavailableError("the server is shutting down: the stream was answered so "
-                                        "far, open it again elsewhere"),
-                 kReasonDraining));
+  FinishWith(WithReason(absl::UnavailableError("the server is shutting down: the stream was "
+                                               "answered so far, open it again elsewhere"),
+                        kReasonDraining));
+}
+
+template <typename Method>
+void StreamCall<Method>::Refuse(const absl::Status& status) {
+  {
+    absl::MutexLock lock(&mu_);
+    no_more_reads_ = true;
+    finished_ = true;
+  }
+  const grpc::StatusCode code = ToRpcError(status).status.error_code();
+  context_->metrics->RecordRequest(
+      {Method::kRpc, "other", RpcCodeName(code), absl::ZeroDuration(), std::nullopt});
+  FinishWith(status);
+}
+
+template <typename Method>
+void StreamCall<Method>::FinishWith(const absl::Status& status) {
+  const RpcError error = ToRpcError(status);
   rpc_->AddTrailingMetadata(kPushbackTrailer, error.pushback_ms);
   this->Finish(error.status);
 }

@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "server/active_calls.h"
+#include "server/caller.h"
 #include "server/exchange.h"
 #include "server/stream_set.h"
 
@@ -24,7 +25,9 @@ inline constexpr size_t kMaxStreamImages = 64;
 // Reads messages while there is room, has several computed at the same time, and writes the replies
 // in the order in which they become ready. A message's fault is reported as the error of each of
 // its items. The call ends when the client has closed its side (OK) or the server drains
-// (UNAVAILABLE, DRAINING), after the last reply.
+// (UNAVAILABLE, DRAINING), after the last reply. A caller that is no tenant is refused before
+// anything is read; the tenant is looked up again for every message, so that a tenants file that
+// changes holds for what comes later.
 //
 // Deletes itself when gRPC has done with it. The state is guarded by mu_; gRPC operations and
 // exchanges are started without it.
@@ -41,7 +44,8 @@ class StreamCall final
 
  private:
   struct Message {
-    explicit Message(const InferenceContext* context) : exchange(context, &request, &response) {}
+    Message(const InferenceContext* context, const Caller* caller)
+        : exchange(context, caller, &request, &response) {}
     typename Method::Request request;
     typename Method::Response response;
     Exchange<Method> exchange;
@@ -75,11 +79,15 @@ class StreamCall final
   }
   void StartMessage(const MessagePtr& message) ABSL_LOCKS_EXCLUDED(mu_);
   void FinishCall(bool drained);
+  // Ends the call before it begins.
+  void Refuse(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  void FinishWith(const absl::Status& status);
 
   const InferenceContext* const context_;
   ActiveCalls* const calls_;
   grpc::CallbackServerContext* const rpc_;
   StreamSet* const streams_;
+  const Caller caller_;
 
   absl::Mutex mu_;
   MessagePtr reading_ ABSL_GUARDED_BY(mu_);            // a read into it is under way

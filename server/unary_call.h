@@ -5,9 +5,10 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "server/active_calls.h"
+#include "server/caller.h"
 #include "server/exchange.h"
 #include "server/rpc_deadline.h"
-#include "server/rpc_status.h"
+#include "server/unary_reply.h"
 
 namespace snapvit {
 
@@ -18,20 +19,13 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // All are borrowed and outlive the call.
   UnaryCall(const InferenceContext* context, ActiveCalls* calls, grpc::CallbackServerContext* rpc,
             const typename Method::Request* request, typename Method::Response* response)
-      : calls_(calls), rpc_(rpc), exchange_(context, request, response) {
+      : calls_(calls), rpc_(rpc), caller_(*rpc), exchange_(context, &caller_, request, response) {
     calls_->Started();
     exchange_.Start(WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
-                    [this](const absl::Status& status) { Reply(status); });
+                    [this](const absl::Status& status) { FinishUnary(rpc_, this, status); });
   }
 
  private:
-  void Reply(const absl::Status& status) {
-    if (status.ok()) return Finish(grpc::Status::OK);
-    const RpcError error = ToRpcError(status);
-    rpc_->AddTrailingMetadata(kPushbackTrailer, error.pushback_ms);
-    Finish(error.status);
-  }
-
   // The client is gone, or its deadline has passed. gRPC calls this after the constructor and
   // before OnDone().
   void OnCancel() override { exchange_.Cancel(); }
@@ -42,6 +36,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
 
   ActiveCalls* const calls_;
   grpc::CallbackServerContext* const rpc_;
+  const Caller caller_;
   Exchange<Method> exchange_;
 };
 

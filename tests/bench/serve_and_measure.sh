@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 model=$1 rounds=${2:-41}
 shift; shift || true
 ready=$(mktemp -u)
-"$here/build/release/bin/snapvit-server" --model "$model" --listen 127.0.0.1:0 --http 127.0.0.1:0 --floor 0.25 \
+"$here/build/release/bin/snapvit-server" --model "$model" --listen 127.0.0.1:0 --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 --floor 0.25 \
   --ready-file "$ready" --log-level warning "$@" &
 server=$!
 trap 'kill $server 2>/dev/null; wait; rm -f "$ready"' EXIT

@@ -19,6 +19,7 @@ class GatedEngine final : public Backend {
     {
       absl::MutexLock lock(&mu_);
       computed_ += static_cast<int>(batch.size());
+      last_spec_ = batch.back().task->spec();
       mu_.Await(absl::Condition(&open_));
     }
     for (const Assignment& assignment : batch) {
@@ -33,6 +34,11 @@ class GatedEngine final : public Backend {
   int computed() const {
     absl::MutexLock lock(&mu_);
     return computed_;
+  }
+  // What the scheduler was told of the last of them.
+  TaskSpec last_spec() const {
+    absl::MutexLock lock(&mu_);
+    return last_spec_;
   }
   void AwaitComputed(int images) const {
     const auto reached = [this, images]()
@@ -62,6 +68,7 @@ class GatedEngine final : public Backend {
   mutable absl::Mutex mu_;
   bool open_ ABSL_GUARDED_BY(mu_) = true;
   int computed_ ABSL_GUARDED_BY(mu_) = 0;
+  TaskSpec last_spec_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace snapvit

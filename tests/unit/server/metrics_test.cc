@@ -15,7 +15,8 @@ constexpr double kComputes[] = {0.26, 0.5, 1.0};
 
 class MetricsTest : public testing::Test {
  protected:
-  MetricsTest() : metrics_({"demo", {"default"}, "0.1.0", "cpu", "fp32"}) {
+  MetricsTest() : metrics_({"demo", "0.1.0", "cpu", "fp32"}) {
+    metrics_.SetTenants(std::vector<std::string>{"default"});
     std::vector<Metrics::LadderRung> rungs;
     for (const double compute : kComputes) rungs.push_back({compute, compute == 1.0 ? 1.0 : 0.9});
     metrics_.SetLadder(rungs);
@@ -99,6 +100,62 @@ TEST_F(MetricsTest, UnknownTenantsAreCountedTogether) {
       metrics_.Expose(),
       HasSubstr(
           R"(snapvit_requests_total{code="UNAUTHENTICATED",method="embed",model="demo",tenant="other"} 2)"));
+}
+
+TEST_F(MetricsTest, TenantsThatComeLaterHaveTheirSeriesAndThoseThatGoKeepThem) {
+  metrics_.RecordRequest({RpcMethod::kEmbed, "default", "OK", absl::ZeroDuration(), 0.5});
+  metrics_.SetTenants(std::vector<std::string>{"search"});
+  const std::string text = metrics_.Expose();
+  EXPECT_THAT(text, HasSubstr(R"(code="OK",method="embed",model="demo",tenant="search"} 0)"));
+  EXPECT_THAT(text, HasSubstr(R"(code="OK",method="embed",model="demo",tenant="default"} 1)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(snapvit_items_total{budget="0.5",model="demo",requested_budget="0.5",tenant="search"} 0)"));
+}
+
+TEST_F(MetricsTest, NamesThatChangeForEverCannotFillPrometheus) {
+  for (int reload = 0; reload < 300; ++reload) {
+    const std::string name = "tenant" + std::to_string(reload);
+    metrics_.SetTenants(std::vector<std::string>{name});
+    metrics_.RecordRequest({RpcMethod::kEmbed, name, "OK", absl::ZeroDuration(), 0.5});
+  }
+  const std::string text = metrics_.Expose();
+  EXPECT_THAT(text, HasSubstr(R"(tenant="tenant98"})"));
+  EXPECT_THAT(text, Not(HasSubstr(R"(tenant="tenant99"})")));
+  EXPECT_THAT(text, HasSubstr(R"(code="OK",method="embed",model="demo",tenant="other"} 201)"));
+}
+
+TEST_F(MetricsTest, GovernorCapsAreThoseOfTheTenantsInForce) {
+  metrics_.SetTenants(std::vector<std::string>{"search"});
+  GaugeValues values;
+  metrics_.SetGaugeSource([&values] { return values; });
+  values.caps = {{"default", 0.5}, {"search", 1}};
+  EXPECT_THAT(metrics_.Expose(),
+              HasSubstr(R"(snapvit_governor_cap{model="demo",tenant="default"} 0.5)"));
+  values.caps = {{"search", 0.75}};
+  const std::string text = metrics_.Expose();
+  EXPECT_THAT(text, HasSubstr(R"(snapvit_governor_cap{model="demo",tenant="search"} 0.75)"));
+  EXPECT_THAT(text, Not(HasSubstr(R"(snapvit_governor_cap{model="demo",tenant="default"})")));
+}
+
+TEST_F(MetricsTest, ABrokenFileShowsUntilAGoodOneIsRead) {
+  metrics_.RecordReload(ConfigFile::kTenants, false);
+  EXPECT_THAT(metrics_.Expose(),
+              HasSubstr(R"(snapvit_config_last_reload_success{config="tenants"} 0)"));
+  metrics_.RecordReload(ConfigFile::kTenants, true);
+  const std::string text = metrics_.Expose();
+  EXPECT_THAT(text, HasSubstr(R"(snapvit_config_last_reload_success{config="tenants"} 1)"));
+  EXPECT_THAT(text,
+              HasSubstr(R"(snapvit_config_reloads_total{config="tenants",result="error"} 1)"));
+}
+
+TEST_F(MetricsTest, CountsOfATenantAreThoseOfItsSeries) {
+  metrics_.RecordUnservedItem("default", "RATE_LIMIT", 1.0);
+  metrics_.RecordUnservedItem("default", "QUEUE_FULL", 1.0);
+  metrics_.RecordUnservedItem("eve", "QUEUE_FULL", 1.0);
+  EXPECT_EQ(metrics_.ItemCounts("default").shed, 2U);
+  EXPECT_EQ(metrics_.ItemCounts("eve").shed, 0U);
 }
 
 TEST_F(MetricsTest, CountsServedAndDegradedItems) {

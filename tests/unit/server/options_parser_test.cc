@@ -53,6 +53,7 @@ TEST(ParseOptions, TakesDefaultsWhereNothingIsGiven) {
   EXPECT_EQ(parsed.options.model, "m");
   EXPECT_EQ(parsed.options.listen.ToString(), "127.0.0.1:50051");
   EXPECT_EQ(parsed.options.http.ToString(), "127.0.0.1:8080");
+  EXPECT_EQ(parsed.options.admin_listen.ToString(), "127.0.0.1:50052");
   EXPECT_EQ(parsed.options.rungs, 31);
   EXPECT_FALSE(parsed.options.floor.has_value());
   EXPECT_FALSE(parsed.options.check);
@@ -145,6 +146,20 @@ TEST(ParseOptions, BadValuesNameSourceValueAndExpectation) {
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--drain-grace", "nan"})),
               HasSubstr("--drain-grace is"));
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--order-time", "0"})), HasSubstr("--order-time is"));
+}
+
+TEST(ParseOptions, OptionsOfEncryptionGoTogether) {
+  const auto error = [](std::vector<std::string> args) {
+    args.insert(args.begin(), {"--model", "m"});
+    return ErrorOf(Parse(args));
+  };
+  EXPECT_THAT(error({"--tls-cert", "c"}), HasSubstr("--tls-cert is given without --tls-key"));
+  EXPECT_THAT(error({"--tls-key", "k"}), HasSubstr("--tls-key is given without --tls-cert"));
+  EXPECT_THAT(error({"--tls-client-ca", "a"}), HasSubstr("expected all three"));
+  EXPECT_THAT(error({"--tls-client-auth", "request"}), HasSubstr("request without --tenants"));
+  EXPECT_TRUE(Parse({"--model", "m", "--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a",
+                     "--tls-client-auth", "request", "--tenants", "t"})
+                  .ok());
 }
 
 TEST(ParseOptions, SaysWhatIsNotBuiltIn) {

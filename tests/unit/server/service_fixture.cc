@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/file.h"
+#include "core/base/sha256.h"
 #include "core/scheduling/deadline_policy.h"
 #include "google/rpc/status.pb.h"
 #include "tests/testing/orderings.h"
@@ -19,7 +20,6 @@ constexpr int kSize = 8;
 Metrics::Options MetricsOptions() {
   Metrics::Options options;
   options.model = "tiny";
-  options.tenants = {"default"};
   return options;
 }
 
@@ -47,6 +47,7 @@ ServiceTest::ServiceTest()
     : metrics_(MetricsOptions()),
       log_(LogLevel::kError, LogFormat::kText),
       failure_log_(Clock::Monotonic(), 1, absl::Seconds(1)),
+      authentication_log_(Clock::Monotonic(), 1, absl::Seconds(1)),
       scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_) {
   context_.max_images = 8;
   context_.max_pixels = 1'000'000;
@@ -62,20 +63,50 @@ void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   executor_ = *Executor::Create(executor_options_,
                                 std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options()),
                                 &engine_, &scheduler_metrics_);
+  TenantDirectory::Options tenants;
+  if (!tenants_file_.empty()) tenants.path = folder_.Write("tenants.yaml", tenants_file_);
+  tenants.clock = &rate_clock_;
+  absl::StatusOr<std::unique_ptr<TenantDirectory>> directory = TenantDirectory::Create(tenants);
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  tenants_ = *std::move(directory);
+  const auto set_tenants = [this] {
+    executor_->SetTenants(tenants_->Shares());
+    std::vector<std::string> names;
+    const auto table = tenants_->table();
+    for (const TenantPtr& tenant : table->tenants()) names.push_back(tenant->policy.name);
+    metrics_.SetTenants(names);
+  };
+  set_tenants();
+  tenants_->SetOnReload([set_tenants](const absl::Status& status) {
+    if (status.ok()) set_tenants();
+  });
+  authenticator_ = std::make_unique<Authenticator>(tenants_.get(), &log_, &authentication_log_);
+  context_.authenticator = authenticator_.get();
+  context_.governor = &governor_;
   context_.state = &state_;
   context_.executor = executor_.get();
   context_.metrics = &metrics_;
   context_.log = &log_;
   context_.failure_log = &failure_log_;
   service_ = std::make_unique<InferenceService>(context_);
-  models_service_ = std::make_unique<ModelsService>(&state_);
+  models_service_ = std::make_unique<ModelsService>(&state_, authenticator_.get());
+  admin_context_.state = &state_;
+  admin_context_.executor = executor_.get();
+  admin_context_.scheduler_metrics = &scheduler_metrics_;
+  admin_context_.metrics = &metrics_;
+  admin_context_.tenants = tenants_.get();
+  admin_context_.governor = &governor_;
+  admin_context_.log = &log_;
+  admin_service_ = std::make_unique<AdminService>(admin_context_);
   grpc::ServerBuilder builder;
   builder.RegisterService(service_.get());
   builder.RegisterService(models_service_.get());
+  builder.RegisterService(admin_service_.get());
   server_ = builder.BuildAndStart();
   const auto channel = server_->InProcessChannel({});
   inference_ = v1::Inference::NewStub(channel);
   models_ = v1::Models::NewStub(channel);
+  admin_ = v1::Admin::NewStub(channel);
   if (model == nullptr) return;
   state_.SetModel(std::move(model));
   state_.SetPhase(Phase::kReady, 1);
@@ -102,8 +133,25 @@ v1::EmbedRequest ServiceTest::TensorRequest(int images) {
   return request;
 }
 
-grpc::Status ServiceTest::Embed(const v1::EmbedRequest& request, v1::EmbedResponse* response) {
+std::string ServiceTest::TenantOf(const std::string& name,
+                                  const std::vector<std::string>& settings) {
+  Sha256 hash;
+  const std::string key = name + "-key";
+  hash.Add(key.data(), key.size());
+  std::string text = "  " + name + ":\n    keys: sha256:" + hash.HexDigest() + "\n";
+  for (const std::string& setting : settings) text += "    " + setting + "\n";
+  return text;
+}
+
+absl::Status ServiceTest::RewriteTenants(const std::string& content) {
+  folder_.Write("tenants.yaml", content);
+  return tenants_->Reload();
+}
+
+grpc::Status ServiceTest::Embed(const v1::EmbedRequest& request, v1::EmbedResponse* response,
+                                const std::string& key) {
   grpc::ClientContext rpc;
+  if (!key.empty()) rpc.AddMetadata("authorization", "Bearer " + key);
   return inference_->Embed(&rpc, request, response);
 }
 
@@ -121,6 +169,18 @@ std::string ServiceTest::ReasonOf(const std::string& serialized_status) {
     if (detail.UnpackTo(&info)) return info.domain() == "snapvit" ? info.reason() : "";
   }
   return "";
+}
+
+std::optional<absl::Duration> ServiceTest::RetryDelayOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  details.ParseFromString(status.error_details());
+  for (const google::protobuf::Any& detail : details.details()) {
+    google::rpc::RetryInfo info;
+    if (!detail.UnpackTo(&info)) continue;
+    return absl::Seconds(info.retry_delay().seconds()) +
+           absl::Nanoseconds(info.retry_delay().nanos());
+  }
+  return std::nullopt;
 }
 
 }  // namespace snapvit

@@ -8,15 +8,24 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/scheduling/executor.h"
 #include "google/rpc/error_details.pb.h"
+#include "server/admin_service.h"
+#include "server/authenticator.h"
+#include "server/governor_control.h"
 #include "server/inference_service.h"
 #include "server/models_service.h"
 #include "server/scheduler_metrics.h"
+#include "server/tenant_directory.h"
+#include "snapvit/v1/admin.grpc.pb.h"
 #include "snapvit/v1/inference.grpc.pb.h"
 #include "snapvit/v1/models.grpc.pb.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/temporary_folder.h"
 #include "tests/unit/server/gated_engine.h"
 
 namespace snapvit {
@@ -29,6 +38,7 @@ class ServiceTest : public ::testing::Test {
   // Takes what tests change before Start().
   InferenceContext context_;
   Executor::Options executor_options_;
+  std::string tenants_file_;  // content; empty: one open tenant
 
   ServiceTest();
   ~ServiceTest() override;
@@ -42,7 +52,9 @@ class ServiceTest : public ::testing::Test {
   // A request of `images` valid tensors.
   static v1::EmbedRequest TensorRequest(int images);
 
-  grpc::Status Embed(const v1::EmbedRequest& request, v1::EmbedResponse* response);
+  // `key`: of the tenant that asks; empty: none is sent.
+  grpc::Status Embed(const v1::EmbedRequest& request, v1::EmbedResponse* response,
+                     const std::string& key = "");
   grpc::Status Classify(const v1::ClassifyRequest& request, v1::ClassifyResponse* response);
   // The reason of ErrorInfo; empty if there is none.
   static std::string ReasonOf(const std::string& serialized_status);
@@ -51,18 +63,39 @@ class ServiceTest : public ::testing::Test {
   }
 
   std::unique_ptr<v1::Inference::Stub> inference_;
+  // A tenant of a tenants file, indented as one, with the key "<name>-key" and `settings`, each a
+  // line.
+  static std::string TenantOf(const std::string& name,
+                              const std::vector<std::string>& settings = {});
+  // Replaces the tenants file and reads it.
+  absl::Status RewriteTenants(const std::string& content);
+  // RetryInfo's delay; nothing if there is none.
+  static std::optional<absl::Duration> RetryDelayOf(const grpc::Status& status);
+
+  // For files of the test.
+  const TemporaryFolder& folder() const { return folder_; }
+
   std::unique_ptr<v1::Models::Stub> models_;
+  std::unique_ptr<v1::Admin::Stub> admin_;
   GatedEngine engine_;
   ServingState state_{"tiny"};
   Metrics metrics_;
+  FakeClock rate_clock_;  // of rate limits
+  GovernorControl governor_;
+  AdminContext admin_context_;  // taken by Start(): hooks are the test's
+  std::unique_ptr<TenantDirectory> tenants_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<InferenceService> service_;
 
  private:
   Logger log_;
   LogLimiter failure_log_;
+  LogLimiter authentication_log_;
+  TemporaryFolder folder_;
+  std::unique_ptr<Authenticator> authenticator_;
   SchedulerMetrics scheduler_metrics_;
   std::unique_ptr<ModelsService> models_service_;
+  std::unique_ptr<AdminService> admin_service_;
   std::unique_ptr<grpc::Server> server_;
 };
 

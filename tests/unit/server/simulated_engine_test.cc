@@ -137,7 +137,7 @@ TEST_F(SimulatedEngineTest, WorkersRunBatchesSideBySide) {
   Metrics metrics{Metrics::Options()};
   const Logger log(LogLevel::kError, LogFormat::kText);
   SimulatedEngine engine(Profile(), kWorkers, std::nullopt, &state, &metrics, &log);
-  ASSERT_TRUE(engine.Load().ok());
+  ASSERT_TRUE(engine.Run().ok());
   EXPECT_EQ(state.Get().phase, Phase::kReady);
 
   Executor::Options options;

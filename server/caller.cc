@@ -1,0 +1,62 @@
+#include "server/caller.h"
+
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/security/auth_context.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "core/base/sha256.h"
+
+namespace snapvit {
+namespace {
+
+constexpr char kAuthorization[] = "authorization";
+constexpr absl::string_view kScheme = "bearer ";
+
+// The key of one header; empty if it is none.
+absl::string_view BearerKey(absl::string_view header) {
+  if (!absl::StartsWithIgnoreCase(header, kScheme)) return {};
+  header.remove_prefix(kScheme.size());
+  return absl::StripLeadingAsciiWhitespace(header);
+}
+
+void AddNames(const grpc::AuthContext& context, const char* property,
+              std::vector<std::string>& names) {
+  for (const grpc::string_ref& name : context.FindPropertyValues(property)) {
+    if (name.size() > 0) names.emplace_back(name.data(), name.size());
+  }
+}
+
+std::vector<std::string> CertificateNames(const grpc::AuthContext& context) {
+  std::vector<std::string> names;
+  AddNames(context, GRPC_PEER_DNS_PROPERTY_NAME, names);
+  AddNames(context, GRPC_PEER_URI_PROPERTY_NAME, names);
+  // As for host names (RFC 6125): what an authority has written as a subject alternative name
+  // counts, and the free text of a common name only where there is none.
+  if (names.empty()) AddNames(context, GRPC_X509_CN_PROPERTY_NAME, names);
+  return names;
+}
+
+}  // namespace
+
+Caller::Caller(const grpc::CallbackServerContext& rpc) : peer(rpc.peer()) {
+  const auto [first, last] = rpc.client_metadata().equal_range(kAuthorization);
+  for (auto header = first; header != last; ++header) {
+    const absl::string_view key =
+        BearerKey(absl::string_view(header->second.data(), header->second.size()));
+    if (key.empty() || key_hash.has_value()) {
+      bad_authorization = true;
+      continue;
+    }
+    Sha256 hash;
+    hash.Add(key.data(), key.size());
+    key_hash = hash.HexDigest();
+  }
+  const auto context = rpc.auth_context();
+  if (context != nullptr && context->IsPeerAuthenticated()) {
+    certificate_names = CertificateNames(*context);
+  }
+}
+
+}  // namespace snapvit
