@@ -23,6 +23,15 @@ bool IsPrintableAscii(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }
 
+std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const ClientOptions& options) {
+  if (!options.tls.has_value()) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions ssl;
+  ssl.pem_root_certs = options.tls->authorities;
+  ssl.pem_cert_chain = options.tls->certificate_chain;
+  ssl.pem_private_key = options.tls->private_key;
+  return grpc::SslCredentials(ssl);
+}
+
 }  // namespace
 
 absl::Status ValidateClientOptions(const ClientOptions& options) {
@@ -33,6 +42,13 @@ absl::Status ValidateClientOptions(const ClientOptions& options) {
   if (!IsPrintableAscii(options.api_key)) {
     return absl::InvalidArgumentError(
         "api_key has characters other than printable ASCII: it cannot be sent in a header");
+  }
+  if (options.tls.has_value() &&
+      options.tls->certificate_chain.empty() != options.tls->private_key.empty()) {
+    return absl::InvalidArgumentError(
+        options.tls->private_key.empty()
+            ? "tls.certificate_chain is given without tls.private_key, expected both or none"
+            : "tls.private_key is given without tls.certificate_chain, expected both or none");
   }
   constexpr size_t kMostBytes = std::numeric_limits<int>::max();
   if (options.max_message_bytes < 1 || options.max_message_bytes > kMostBytes) {
@@ -57,7 +73,10 @@ std::shared_ptr<grpc::Channel> OpenChannel(const ClientOptions& options) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastReconnectMs);
   if (options.own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(options.target, grpc::InsecureChannelCredentials(), arguments);
+  if (options.tls.has_value() && !options.tls->server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls->server_name);
+  }
+  return grpc::CreateCustomChannel(options.target, CredentialsOf(options), arguments);
 }
 
 void PrepareContext(const ClientOptions& options, absl::Duration time_left,

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,9 +31,18 @@
 
 namespace snapvit::client {
 
+// An encrypted connection. All are PEM, not paths.
+struct TlsOptions {
+  std::string authorities;        // of the server's certificate; empty: those of the system
+  std::string certificate_chain;  // of the client; empty: it shows none
+  std::string private_key;        // of that certificate
+  std::string server_name;        // that the certificate must have; empty: the target's
+};
+
 struct ClientOptions {
-  std::string target;   // HOST:PORT, or any name that gRPC resolves
-  std::string api_key;  // sent as "authorization: Bearer KEY"; empty: none
+  std::string target;             // HOST:PORT, or any name that gRPC resolves
+  std::string api_key;            // sent as "authorization: Bearer KEY"; empty: none
+  std::optional<TlsOptions> tls;  // nothing: the connection, with the key, is not encrypted
   // Of one message in either direction. An image above it is an error of its own and is not sent.
   size_t max_message_bytes = size_t{64} << 20;
   RequestLimits request;

@@ -12,6 +12,7 @@
 #include "client/cli/bench_run.h"
 #include "client/cli/bench_stream.h"
 #include "client/cli/delayed_progress.h"
+#include "client/cli/remote_flags.h"
 #include "client/cli/verb.h"
 #include "client/client.h"
 #include "core/base/file.h"
@@ -24,6 +25,7 @@ constexpr double kDefaultSeconds = 10;
 
 struct BenchFlags {
   std::string target;
+  TlsFlags tls;
   std::string model_name;
   StreamSettings stream;
   bool strict = false;
@@ -80,6 +82,7 @@ absl::StatusOr<v1::ModelInfo> GetModel(const BenchFlags& flags, const BenchPlan&
   client::ClientOptions options;
   options.target = flags.target;
   options.api_key = plan.streams.front().api_key;
+  ASSIGN_OR_RETURN(options.tls, ReadTlsOptions(flags.tls));
   ASSIGN_OR_RETURN(const auto client, client::Client::Create(std::move(options)));
   ASSIGN_OR_RETURN(v1::ModelInfo model, client->GetModel(flags.model_name, absl::Seconds(10)));
   if (model.input_size_size() == 3) return model;
@@ -95,6 +98,7 @@ absl::StatusOr<BenchReport> Bench(const BenchFlags& flags) {
       MakeBenchImages(flags.images, model.input_size(1), model.input_size(2), flags.seed));
   BenchCaller::Options options;
   options.client.target = flags.target;
+  ASSIGN_OR_RETURN(options.client.tls, ReadTlsOptions(flags.tls));
   options.connections = flags.connections;
   options.threads = flags.threads;
   ASSIGN_OR_RETURN(const std::unique_ptr<BenchCaller> caller, BenchCaller::Create(options));
@@ -160,6 +164,7 @@ void AddBenchVerb(CLI::App& app, RunVerb& chosen) {
   CLI::App* verb = app.add_subcommand(
       "bench", "Load generator: latency from the intended send time, attainment, served compute");
   verb->add_option("--target", flags->target, "The server")->required()->type_name("HOST:PORT");
+  AddTlsFlags(*verb, flags->tls);
   verb->add_option("--model-name", flags->model_name,
                    "Model of the server; default: the one it has");
   AddStreamFlags(*verb, *flags);

@@ -40,10 +40,8 @@ void AddImageFlags(CLI::App& verb, ImageFlags& flags) {
       ->required()
       ->type_name("IMAGE");
   AddModelFlags(verb, flags.model);
-  verb.add_option("--target", flags.target, "Ask this server instead of loading a model")
-      ->type_name("HOST:PORT");
+  AddRemoteFlags(verb, flags.remote);
   verb.add_option("--model-name", flags.model_name, "Model of the server; default: the one it has");
-  verb.add_option("--api-key", flags.api_key, "Key of the tenant")->envname("SNAPVIT_API_KEY");
   verb.add_option("--timeout", flags.timeout_seconds, "Seconds for each request, retries included")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -76,7 +74,7 @@ absl::StatusOr<Budget> ReadBudget(const ImageFlags& flags) {
 absl::StatusOr<std::unique_ptr<ImageModel>> OpenImageModel(const ImageFlags& flags,
                                                            const ImageQuery& query) {
   const bool local = !flags.model.model.empty();
-  if (local == !flags.target.empty()) {
+  if (local == !flags.remote.target.empty()) {
     return absl::InvalidArgumentError("give either --model DIR or --target HOST:PORT");
   }
   RETURN_IF_ERROR(CheckFlagsOf(flags, local));
@@ -88,9 +86,8 @@ absl::StatusOr<std::unique_ptr<ImageModel>> OpenImageModel(const ImageFlags& fla
     return OpenLocalModel(options, query);
   }
   RemoteModelOptions options;
-  options.target = flags.target;
+  ASSIGN_OR_RETURN(options.client, ToClientOptions(flags.remote));
   options.model = flags.model_name;
-  options.api_key = flags.api_key;
   options.timeout = absl::Seconds(flags.timeout_seconds);
   return OpenRemoteModel(options, query);
 }

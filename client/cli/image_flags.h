@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "client/cli/image_model.h"
 #include "client/cli/model_flags.h"
+#include "client/cli/remote_flags.h"
 
 namespace CLI {
 class App;
@@ -21,9 +22,8 @@ namespace snapvit::cli {
 struct ImageFlags {
   std::vector<std::string> images;  // files and folders
   ModelFlags model;
-  std::string target;
+  RemoteFlags remote;
   std::string model_name;
-  std::string api_key;
   double timeout_seconds = 60;
   std::string budget;  // empty: the default
   std::string floor;

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/cli/image_files.h"
+#include "client/client.h"
 #include "client/result.h"
 #include "core/elastic/budget.h"
 #include "core/snapvit/elastic_loader.h"
@@ -53,9 +54,8 @@ absl::StatusOr<std::unique_ptr<ImageModel>> OpenLocalModel(const LocalModelOptio
                                                            const ImageQuery& query);
 
 struct RemoteModelOptions {
-  std::string target;                          // HOST:PORT
+  client::ClientOptions client;
   std::string model;                           // empty: the one that the server serves
-  std::string api_key;                         // empty: none
   absl::Duration timeout = absl::Seconds(60);  // of one request
 };
 

@@ -9,6 +9,7 @@
 #include "client/cli/json_output.h"
 #include "client/cli/model_flags.h"
 #include "client/cli/open_model.h"
+#include "client/cli/remote_flags.h"
 #include "client/cli/text_table.h"
 #include "client/cli/verb.h"
 #include "client/client.h"
@@ -21,8 +22,7 @@ constexpr absl::Duration kTimeout = absl::Seconds(60);
 
 struct InspectFlags {
   std::string path;  // model folder or ordering file
-  std::string target;
-  std::string api_key;
+  RemoteFlags remote;
   ModelFlags model;
   bool json = false;
 };
@@ -80,9 +80,7 @@ void Print(const std::string& path, const Ordering& ordering, bool json) {
 }
 
 absl::Status InspectServer(const InspectFlags& flags) {
-  client::ClientOptions options;
-  options.target = flags.target;
-  options.api_key = flags.api_key;
+  ASSIGN_OR_RETURN(client::ClientOptions options, ToClientOptions(flags.remote));
   ASSIGN_OR_RETURN(const std::unique_ptr<client::Client> client,
                    client::Client::Create(std::move(options)));
   ASSIGN_OR_RETURN(const v1::ModelInfo info, client->GetModel("", kTimeout));
@@ -105,11 +103,11 @@ absl::Status InspectFolder(const InspectFlags& flags) {
 }
 
 absl::StatusOr<ExitStatus> RunInspect(InspectFlags flags) {
-  if (flags.path.empty() == flags.target.empty()) {
+  if (flags.path.empty() == flags.remote.target.empty()) {
     return absl::InvalidArgumentError("give either a model folder or ordering file, or --target");
   }
   std::error_code ignored;
-  if (!flags.target.empty()) {
+  if (!flags.remote.target.empty()) {
     RETURN_IF_ERROR(InspectServer(flags));
   } else if (std::filesystem::is_directory(flags.path, ignored)) {
     flags.model.model = flags.path;
@@ -127,8 +125,7 @@ void AddInspectVerb(CLI::App& app, RunVerb& chosen) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* verb = app.add_subcommand("inspect", "Show a model and its ladder, or an ordering");
   verb->add_option("path", flags->path, "Model folder or ordering file")->type_name("DIR|FILE");
-  verb->add_option("--target", flags->target, "Ask this server instead")->type_name("HOST:PORT");
-  verb->add_option("--api-key", flags->api_key, "Key of the tenant")->envname("SNAPVIT_API_KEY");
+  AddRemoteFlags(*verb, flags->remote);
   verb->add_option("--ordering", flags->model.ordering, "Ordering file of the model folder")
       ->type_name("FILE");
   verb->add_option("--cache-dir", flags->model.cache_dir, "Folder of computed orderings")

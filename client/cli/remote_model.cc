@@ -90,11 +90,7 @@ class RemoteModel final : public ImageModel {
 
 absl::StatusOr<std::unique_ptr<ImageModel>> OpenRemoteModel(const RemoteModelOptions& options,
                                                             const ImageQuery& query) {
-  client::ClientOptions client_options;
-  client_options.target = options.target;
-  client_options.api_key = options.api_key;
-  absl::StatusOr<std::unique_ptr<client::Client>> client =
-      client::Client::Create(std::move(client_options));
+  absl::StatusOr<std::unique_ptr<client::Client>> client = client::Client::Create(options.client);
   if (!client.ok()) return client.status();
   return std::make_unique<RemoteModel>(*std::move(client), options, query);
 }

@@ -330,6 +330,9 @@ TEST_F(ClientTest, OptionsThatCannotWorkAreNamed) {
   options.api_key = "line\nbreak";
   EXPECT_THAT(message(options), HasSubstr("api_key"));
   EXPECT_THAT(message(options), Not(HasSubstr("break")));
+  options.api_key.clear();
+  options.tls.emplace().certificate_chain = "PEM";
+  EXPECT_THAT(message(options), HasSubstr("tls.private_key"));
 }
 
 }  // namespace

@@ -34,6 +34,44 @@ TEST(RemoteVerbs, EmbedSendsFilesAndBudgetAndSkipsWhatCannotBeRead) {
   EXPECT_TRUE(seen.output().normalize());
 }
 
+TEST(RemoteVerbs, TheKeyComesFromAFileAndNeverFromTheCommandLine) {
+  client::FakeServer server;
+  std::string authorization;
+  server.embed = [&](grpc::ServerContext& context, const v1::EmbedRequest& request,
+                     v1::EmbedResponse& response) {
+    const auto entry = context.client_metadata().find("authorization");
+    if (entry != context.client_metadata().end()) {
+      authorization = std::string(entry->second.data(), entry->second.size());
+    }
+    client::EchoNumbers(request, response);
+    return grpc::Status::OK;
+  };
+  const TemporaryFolder folder;
+  const std::string image = folder.Write("a.jpg", "1");
+  const std::string key = folder.Write("key", "s3cret\n");
+  EXPECT_EQ(RunSnapvit({"embed", image, "--target", server.target(), "--api-key-file", key}).status,
+            0);
+  EXPECT_EQ(authorization, "Bearer s3cret");
+  EXPECT_EQ(RunSnapvit({"embed", image, "--target", server.target(), "--api-key", "s3cret"}).status,
+            2);
+  const CommandLineRun empty = RunSnapvit(
+      {"embed", image, "--target", server.target(), "--api-key-file", folder.Write("empty", "\n")});
+  EXPECT_EQ(empty.status, 2);
+  EXPECT_THAT(empty.err, HasSubstr("--api-key-file"));
+}
+
+TEST(RemoteVerbs, FilesOfEncryptionAreNamedWhenTheyAreNotThere) {
+  const TemporaryFolder folder;
+  const std::string image = folder.Write("a.jpg", "1");
+  const CommandLineRun absent =
+      RunSnapvit({"embed", image, "--target", "b:1", "--tls-ca", "/no/such.crt"});
+  EXPECT_EQ(absent.status, 2);
+  EXPECT_THAT(absent.err, HasSubstr("--tls-ca: "));
+  EXPECT_THAT(absent.err, HasSubstr("/no/such.crt"));
+  EXPECT_THAT(RunSnapvit({"embed", image, "--target", "b:1", "--tls-cert", image}).err,
+              HasSubstr("--tls-cert and --tls-key go together"));
+}
+
 TEST(RemoteVerbs, ARefusalIsExitTwoWithTheServersWords) {
   client::FakeServer server;
   server.classify = [](grpc::ServerContext&, const v1::ClassifyRequest&, v1::ClassifyResponse&) {
