@@ -17,6 +17,7 @@ ServerProcess::ServerProcess(const std::vector<std::string>& flags) {
       {"SNAPVIT_MODEL", kTinyModel},
       {"SNAPVIT_LISTEN", "127.0.0.1:0"},
       {"SNAPVIT_HTTP", "127.0.0.1:0"},
+      {"SNAPVIT_ADMIN_LISTEN", "127.0.0.1:0"},
       {"SNAPVIT_CACHE_DIR", folder() + "/cache"},
       {"SNAPVIT_READY_FILE", folder() + "/ready.json"},
   };
@@ -29,6 +30,7 @@ bool ServerProcess::AwaitReady() {
     if (const auto text = ReadFile(folder() + "/ready.json", 4096); text.ok()) {
       const nlohmann::json ready = nlohmann::json::parse(*text);
       target_ = ready["listen"];
+      admin_target_ = ready["admin"];
       const std::string http = ready["http"];
       http_port_ = static_cast<uint16_t>(std::atoi(http.substr(http.rfind(':') + 1).c_str()));
       return true;
@@ -39,8 +41,7 @@ bool ServerProcess::AwaitReady() {
   return false;
 }
 
-std::unique_ptr<client::Client> ServerProcess::MakeClient() const {
-  client::ClientOptions options;
+std::unique_ptr<client::Client> ServerProcess::MakeClient(client::ClientOptions options) const {
   options.target = target_;
   return *client::Client::Create(std::move(options));
 }

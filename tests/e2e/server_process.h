@@ -27,8 +27,10 @@ class ServerProcess {
 
   // After AwaitReady().
   const std::string& target() const { return target_; }
+  const std::string& admin_target() const { return admin_target_; }
   uint16_t http_port() const { return http_port_; }
-  std::unique_ptr<client::Client> MakeClient() const;
+  // With these options; the target is set here.
+  std::unique_ptr<client::Client> MakeClient(client::ClientOptions options = {}) const;
 
   const std::string& folder() const { return folder_.path(); }
   Process& process() { return *process_; }
@@ -37,6 +39,7 @@ class ServerProcess {
   const TemporaryFolder folder_;
   std::unique_ptr<Process> process_;
   std::string target_;
+  std::string admin_target_;
   uint16_t http_port_ = 0;
 };
 

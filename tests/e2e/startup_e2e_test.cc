@@ -100,6 +100,9 @@ TEST(StartupE2eTest, ATakenPortIsAnError) {
   EXPECT_THAT(second.process().Log(), HasSubstr(first.target()));
   ServerProcess third({"--http", "127.0.0.1:" + std::to_string(first.http_port())});
   EXPECT_EQ(third.process().Wait(), 2);
+  ServerProcess fourth({"--admin-listen", first.admin_target()});
+  EXPECT_EQ(fourth.process().Wait(), 2);
+  EXPECT_THAT(fourth.process().Log(), HasSubstr("--admin-listen"));
 }
 
 TEST(StartupE2eTest, WrongFlagsAreNamed) {
