@@ -79,7 +79,7 @@ grpc::ServerUnaryReactor* AdminService::GetStatus(grpc::CallbackServerContext* r
   return reactor;
 }
 
-absl::Status AdminService::SetGovernor(const v1::SetGovernorRequest& request) const {
+absl::Status AdminService::ChangeGovernor(const v1::SetGovernorRequest& request) const {
   RETURN_IF_ERROR(context_.state->CheckName(request.model()));
   return context_.governor->Update([&](GovernorSettings& settings) {
     ASSIGN_OR_RETURN(settings, ReadSettings(request, settings));
@@ -92,7 +92,7 @@ absl::Status AdminService::SetGovernor(const v1::SetGovernorRequest& request) co
 grpc::ServerUnaryReactor* AdminService::SetGovernor(grpc::CallbackServerContext* rpc,
                                                     const v1::SetGovernorRequest* request,
                                                     v1::Status* response) {
-  const absl::Status status = SetGovernor(*request);
+  const absl::Status status = ChangeGovernor(*request);
   if (status.ok()) FillStatus(response);
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
   FinishUnary(rpc, reactor, status);

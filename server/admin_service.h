@@ -61,7 +61,7 @@ class AdminService final : public v1::Admin::CallbackService {
 
  private:
   void FillStatus(v1::Status* status) const;
-  absl::Status SetGovernor(const v1::SetGovernorRequest& request) const;
+  absl::Status ChangeGovernor(const v1::SetGovernorRequest& request) const;
   // Whether an ordering can take over now.
   absl::Status CheckReady(const std::string& model) const;
 

@@ -258,9 +258,8 @@ double Exchange<Method>::ComputedGflop() const {
 }
 
 template <typename Method>
-const std::string& Exchange<Method>::TenantName() const {
-  static const auto* const others = new std::string("other");
-  return tenant_ == nullptr ? *others : tenant_->policy.name;
+std::string_view Exchange<Method>::TenantName() const {
+  return tenant_ == nullptr ? std::string_view(kOtherTenant) : tenant_->policy.name;
 }
 
 template <typename Method>

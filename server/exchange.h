@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -60,7 +60,7 @@ class Exchange {
   void CountItems(const absl::Status& status) const;
   void CountServedItem(const Execution& execution) const;
   double ComputedGflop() const;
-  const std::string& TenantName() const;
+  std::string_view TenantName() const;
   void Log(const absl::Status& status, absl::Duration duration) const;
   std::optional<double> LowestServedCompute() const;
 

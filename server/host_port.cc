@@ -1,5 +1,6 @@
 #include "server/host_port.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -18,6 +19,10 @@ absl::Status NotAnAddress(std::string_view text) {
 std::string HostPort::ToString() const {
   const bool ipv6 = host.find(':') != std::string::npos;
   return ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
+}
+
+bool HostPort::IsLoopback() const {
+  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
 }
 
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {

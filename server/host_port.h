@@ -16,6 +16,8 @@ struct HostPort {
 
   // "host:port", with brackets around an IPv6 address.
   std::string ToString() const;
+  // Whether it can be reached from this machine only.
+  bool IsLoopback() const;
   bool operator==(const HostPort&) const = default;
 };
 

@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/label_grid.h"
 #include "server/rpc_code.h"
+#include "server/tenant_policy.h"
 
 namespace snapvit {
 namespace {
@@ -126,7 +127,6 @@ const std::vector<std::string>& ShedReasons() {
       "QUEUE_FULL", "RATE_LIMIT", "CONCURRENCY", "DEADLINE_UNMEETABLE", "EXPIRED"};
   return *names;
 }
-constexpr char kOtherTenant[] = "other";
 const std::vector<std::string>& ConfigNames() {
   static const auto* const names = new std::vector<std::string>{"tenants", "tls"};
   return *names;

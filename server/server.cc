@@ -141,6 +141,7 @@ class ServerImpl final : public Server {
     RETURN_IF_ERROR(StartScheduler());
     FollowAccessFiles();
     RETURN_IF_ERROR(StartListeners());
+    WarnOfOpenDoors();
     load_thread_ = std::thread([this] { LoadModel(); });
     sample_thread_ = std::thread([this] { SampleLoop(); });
     return absl::OkStatus();
@@ -170,6 +171,7 @@ class ServerImpl final : public Server {
   void OnTenantsReload(const absl::Status& status);
   void OnTlsReload(const absl::Status& status);
   void ApplyTenants();
+  void WarnOfOpenDoors() const;
 
   absl::Status StartScheduler();
   absl::Status StartListeners();
@@ -246,6 +248,17 @@ void ServerImpl::ApplyTenants() {
     log_.Warning(
         "certificates_not_asked_for",
         {{"effect", "no caller can be a tenant by a certificate"}, {"remedy", "--tls-client-ca"}});
+  }
+}
+
+void ServerImpl::WarnOfOpenDoors() const {
+  if (!options_.admin_listen.IsLoopback()) {
+    log_.Warning("admin_listener_is_open", {{"address", options_.admin_listen.ToString()},
+                                            {"effect", "whoever reaches it operates the server"}});
+  }
+  if (!options_.tenants.empty() && tls_ == nullptr && !options_.listen.IsLoopback()) {
+    log_.Warning("keys_travel_in_clear",
+                 {{"address", options_.listen.ToString()}, {"remedy", "--tls-cert and --tls-key"}});
   }
 }
 

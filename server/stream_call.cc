@@ -199,7 +199,7 @@ void StreamCall<Method>::Refuse(const absl::Status& status) {
   }
   const grpc::StatusCode code = ToRpcError(status).status.error_code();
   context_->metrics->RecordRequest(
-      {Method::kRpc, "other", RpcCodeName(code), absl::ZeroDuration(), std::nullopt});
+      {Method::kRpc, kOtherTenant, RpcCodeName(code), absl::ZeroDuration(), std::nullopt});
   FinishWith(status);
 }
 

@@ -20,8 +20,7 @@ namespace snapvit {
 namespace {
 
 constexpr size_t kLongestName = 63;
-constexpr size_t kMostShown = 128;   // bytes of a wrong value
-constexpr char kOthers[] = "other";  // what metrics call everybody else
+constexpr size_t kMostShown = 128;  // bytes of a wrong value
 constexpr char kHashPrefix[] = "sha256:";
 constexpr size_t kHashDigits = 64;
 constexpr double kGreatestNumber = 1e12;
@@ -284,7 +283,7 @@ class TenantsReader {
     const auto allowed = [](char c) {
       return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '_' || c == '.';
     };
-    if (name == kOthers) {
+    if (name == kOtherTenant) {
       return locator_.At(line, "tenant other: the name stands for all callers without a tenant");
     }
     if (name.empty() || name.size() > kLongestName ||

@@ -11,6 +11,9 @@
 
 namespace snapvit {
 
+// What metrics and logs call all callers without a tenant.
+inline constexpr char kOtherTenant[] = "other";
+
 // Where a tenant stands when the queue fills up.
 enum class PriorityClass {
   kInteractive,  // may fill the queue; rungs follow its latency target

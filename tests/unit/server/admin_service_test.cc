@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 
+#include "server/tenant_status.h"
 #include "tests/unit/server/service_fixture.h"
 
 namespace snapvit {
@@ -79,6 +80,44 @@ TEST_F(AdminTest, StatusTellsTenantsByNameWithSharesAndCounts) {
   EXPECT_EQ(status.tenants(0).shed_items(), 0U);  // too large is no load
   EXPECT_EQ(status.tenants(1).tenant(), "search");
   EXPECT_GT(status.tenants(1).share(), 0);
+}
+
+TEST(TenantStatesTest, CapsAreTheGovernorsRungOrTheOperatorsWhicheverIsLower) {
+  const auto model = MakeServedModel();
+  model->floor_rung = *model->ladder.AtMostCompute(0.4);
+  const auto at = [&model](double compute) {
+    return model->ladder.rung(*model->ladder.AtMostCompute(compute)).compute;
+  };
+  std::vector<TenantPtr> tenants;
+  for (int index : {2, 0}) {
+    auto tenant = std::make_shared<Tenant>();
+    tenant->policy.name = std::string("t") + std::to_string(index);
+    tenant->policy.weight = 1 + index;
+    tenant->index = index;
+    tenants.push_back(tenant);
+  }
+  const TenantTable table(tenants, /*open=*/false);
+  TenantGovernances governances(1);
+  governances[0] = {*model->ladder.AtMostCompute(0.6), 0.8, 2.5, 7};
+
+  // Tenant 2 is beyond what the policy tells: its share is by weight, 3 of 4.
+  auto states = TenantStates(table, governances, model.get(), {});
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_EQ(states[0].name, "t0");
+  EXPECT_EQ(states[0].cap_compute, at(0.6));
+  EXPECT_EQ(states[0].share, 0.8);
+  EXPECT_EQ(states[0].demand, 2.5);
+  EXPECT_EQ(states[0].queued_items, 7U);
+  EXPECT_EQ(states[1].cap_compute, 1);
+  EXPECT_EQ(states[1].share, 0.75);
+
+  states = TenantStates(table, governances, model.get(), {/*pin_compute=*/0.5, 0.8});
+  EXPECT_EQ(states[0].cap_compute, at(0.5));
+  EXPECT_EQ(states[1].cap_compute, at(0.5));
+  states = TenantStates(table, governances, model.get(), {/*pin_compute=*/0.3, std::nullopt});
+  EXPECT_EQ(states[0].cap_compute, at(0.4));  // nothing is served below the model's floor
+  governances[0].cap_rung = 1000;             // of a ladder that is gone
+  EXPECT_EQ(TenantStates(table, governances, model.get(), {})[0].cap_compute, 1);
 }
 
 TEST_F(AdminTest, APinHoldsUntilAutomaticUndoesIt) {

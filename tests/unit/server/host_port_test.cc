@@ -25,5 +25,14 @@ TEST(HostPort, RefusesWhatIsNoAddress) {
   }
 }
 
+TEST(HostPort, KnowsWhatOnlyThisMachineReaches) {
+  for (const char* host : {"127.0.0.1", "127.0.1.1", "::1", "localhost"}) {
+    EXPECT_TRUE((HostPort{host, 1}.IsLoopback())) << host;
+  }
+  for (const char* host : {"0.0.0.0", "::", "10.0.0.1", "server", "localhost.example.com"}) {
+    EXPECT_FALSE((HostPort{host, 1}.IsLoopback())) << host;
+  }
+}
+
 }  // namespace
 }  // namespace snapvit
