@@ -19,9 +19,9 @@ class EngineHost {
   // Called first on each thread that runs batches, with its index.
   virtual void StartWorker(int worker) = 0;
 
-  // Loads the model and sets it and the phases of the serving state on the way; then takes orderings
-  // over until Stop(), if this kind of engine can. Called once, on a thread of its own. An error is
-  // one that the server cannot go on with; CANCELLED: stopped while it loaded.
+  // Loads the model and sets it and the phases of the serving state on the way; then takes
+  // orderings over until Stop(), if this kind of engine can. Called once, on a thread of its own.
+  // An error is one that the server cannot go on with; CANCELLED: stopped while it loaded.
   virtual absl::Status Run() = 0;
   // Has Run() serve by the ordering in `path` (empty: looked up as at start) from then on. Does not
   // block; calls `done` once. Any thread.
