@@ -213,6 +213,13 @@ constexpr OptionRow kTable[] = {
      "Before the server is ready: nothing, a few views at a few batch sizes, or every view at every one.",
      [](std::string_view t, Options& o) { return ParseChoice(t, kWarmups, o.warmup); },
      [](const Options& o) { return ChoiceName(kWarmups, o.warmup); }},
+    {kExecution, "policy", "elastic|slackfit|max-accuracy|max-batch|lowest|fixed:RUNG",
+     "How rungs and batches are chosen. All but elastic are there to compare with (docs/scheduling.md): they know no tenants.",
+     [](std::string_view t, Options& o) {
+       o.policy = std::string(t);
+       return absl::OkStatus();
+     },
+     [](const Options& o) { return o.policy; }},
 
     {kListeners, "listen", "HOST:PORT", "gRPC listener. Port 0 takes a free one.",
      [](std::string_view t, Options& o) { return SetHostPort(t, o.listen); },

@@ -47,6 +47,7 @@ struct ServerOptions {
   int workers = 1;                // batches computed at the same time
   std::optional<int> threads;     // compute threads of each worker; nothing: the cores shared out
   WarmupMode warmup = WarmupMode::kFast;
+  std::string policy = "elastic";  // as MakePolicy (core/scheduling/baseline_policies.h) reads it
 
   // Listeners.
   HostPort listen{"127.0.0.1", 50051};

@@ -20,7 +20,7 @@
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 #include "core/engine/engine.h"
-#include "core/scheduling/deadline_policy.h"
+#include "core/scheduling/baseline_policies.h"
 #include "core/scheduling/executor.h"
 #include "server/admin_service.h"
 #include "server/authenticator.h"
@@ -42,6 +42,7 @@
 namespace snapvit {
 namespace {
 
+constexpr int kMaxBatch = 16;  // images computed together
 constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
 constexpr int kFailureLines = 5;  // of the log per window, for calls that failed inside
 constexpr absl::Duration kFailureWindow = absl::Seconds(10);
@@ -305,16 +306,16 @@ absl::StatusOr<std::unique_ptr<EngineHost>> ServerImpl::MakeEngine() {
 
 absl::Status ServerImpl::StartScheduler() {
   ASSIGN_OR_RETURN(engine_, MakeEngine());
+  ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy,
+                   MakePolicy(options_.policy, options_.workers, kMaxBatch));
   Executor::Options executor;
   executor.scheduler.workers = options_.workers;
   executor.scheduler.bounds.max_items = options_.max_queue_items;
   executor.scheduler.bounds.max_bytes = options_.max_queue_bytes;
   executor.prepare_threads = DecodeThreads();
   executor.on_worker_start = [this](int worker) { engine_->StartWorker(worker); };
-  ASSIGN_OR_RETURN(executor_,
-                   Executor::Create(std::move(executor),
-                                    std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options()),
-                                    engine_->backend(), &scheduler_metrics_));
+  ASSIGN_OR_RETURN(executor_, Executor::Create(std::move(executor), std::move(policy),
+                                               engine_->backend(), &scheduler_metrics_));
   metrics_.SetGaugeSource([this] { return Gauges(); });
   return absl::OkStatus();
 }

@@ -7,7 +7,7 @@
 
 #include "core/base/file.h"
 #include "core/base/sha256.h"
-#include "core/scheduling/deadline_policy.h"
+#include "core/scheduling/elastic_policy.h"
 #include "google/rpc/status.pb.h"
 #include "tests/testing/orderings.h"
 #include "tests/testing/vit_configs.h"
@@ -61,7 +61,7 @@ ServiceTest::~ServiceTest() {
 
 void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   executor_ = *Executor::Create(executor_options_,
-                                std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options()),
+                                std::make_unique<ElasticPolicy>(ElasticPolicy::Options()),
                                 &engine_, &scheduler_metrics_);
   TenantDirectory::Options tenants;
   if (!tenants_file_.empty()) tenants.path = folder_.Write("tenants.yaml", tenants_file_);

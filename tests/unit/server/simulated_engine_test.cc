@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
-#include "core/scheduling/deadline_policy.h"
+#include "core/scheduling/elastic_policy.h"
 #include "core/scheduling/executor.h"
 #include "server/image_task.h"
 #include "tests/testing/fake_clock.h"
@@ -144,7 +144,7 @@ TEST_F(SimulatedEngineTest, WorkersRunBatchesSideBySide) {
   options.scheduler.workers = kWorkers;
   options.on_worker_start = [&engine](int worker) { engine.StartWorker(worker); };
   auto executor =
-      Executor::Create(options, std::make_unique<DeadlinePolicy>(DeadlinePolicy::Options()),
+      Executor::Create(options, std::make_unique<ElasticPolicy>(ElasticPolicy::Options()),
                        engine.backend(), nullptr);
   ASSERT_TRUE(executor.ok()) << executor.status();
   std::vector<std::unique_ptr<ImageTask>> tasks;
