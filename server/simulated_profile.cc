@@ -51,14 +51,19 @@ class Object {
   }
   absl::StatusOr<double> RequiredNumber(const char* key, double low, double high) const {
     ASSIGN_OR_RETURN(const std::optional<double> value, Number(key, low, high));
-    if (value.has_value()) return *value;
-    return absl::InvalidArgumentError(absl::StrCat(Name(key), " is missing"));
+    if (!value.has_value()) return Missing(key);
+    return *value;
   }
   absl::StatusOr<std::optional<int>> Whole(const char* key, int low, int high) const {
     ASSIGN_OR_RETURN(const std::optional<double> value, Number(key, low, high));
     if (!value.has_value()) return std::optional<int>();
     if (*value != std::floor(*value)) return Wrong(Name(key), json_[key], "a whole number");
     return std::optional<int>(static_cast<int>(*value));
+  }
+  absl::StatusOr<int> RequiredWhole(const char* key, int low, int high) const {
+    ASSIGN_OR_RETURN(const std::optional<int> value, Whole(key, low, high));
+    if (!value.has_value()) return Missing(key);
+    return *value;
   }
   absl::Status SetWhole(const char* key, int low, int high, int& value) const {
     ASSIGN_OR_RETURN(const std::optional<int> whole, Whole(key, low, high));
@@ -67,6 +72,10 @@ class Object {
   }
 
  private:
+  absl::Status Missing(const char* key) const {
+    return absl::InvalidArgumentError(absl::StrCat(Name(key), " is missing"));
+  }
+
   const Json& json_;
   const std::string name_;
 };
@@ -110,20 +119,19 @@ absl::StatusOr<std::vector<Cell>> ReadCells(const Object& root) {
   for (const Object& object : objects) {
     Cell cell;
     ASSIGN_OR_RETURN(cell.compute, object.RequiredNumber("served_compute", 1e-6, 1));
-    ASSIGN_OR_RETURN(const double batch, object.RequiredNumber("batch", 1, 4096));
-    RETURN_IF_ERROR(object.SetWhole("batch", 1, 4096, cell.batch));
+    ASSIGN_OR_RETURN(cell.batch, object.RequiredWhole("batch", 1, 4096));
     ASSIGN_OR_RETURN(cell.time, ReadTime(object));
     ASSIGN_OR_RETURN(cell.gflops, object.Number("gflops", 0, 1e9));
     ASSIGN_OR_RETURN(cell.fidelity, object.Number("fidelity", 0, 1));
-    (void)batch;
     cells.push_back(cell);
   }
   return cells;
 }
 
-// What nobody said about a rung: as if heads and channels were pruned alike and cost everything.
-void Complete(double dense_gflops, bool has_gflops, bool has_ratios, Rung& rung) {
-  if (!has_gflops) rung.gflops = rung.compute * dense_gflops;
+// What nobody said about a rung: as if heads and channels were pruned alike and cost everything,
+// and the dense model one GFLOP.
+void Complete(bool has_gflops, bool has_ratios, Rung& rung) {
+  if (!has_gflops) rung.gflops = rung.compute;
   if (has_ratios) return;
   rung.mlp_ratio = rung.head_ratio = rung.sparsity = 1 - rung.compute;
 }
@@ -142,7 +150,7 @@ absl::StatusOr<Ladder> LadderOfCells(std::vector<Cell> cells) {
     rung.compute = cell.compute;
     rung.gflops = cell.gflops.value_or(0);
     rung.fidelity = cell.fidelity;
-    Complete(1, cell.gflops.has_value(), /*has_ratios=*/false, rung);
+    Complete(cell.gflops.has_value(), /*has_ratios=*/false, rung);
     rungs.push_back(rung);
   }
   return Ladder::FromRungs(std::move(rungs));
@@ -164,7 +172,7 @@ absl::StatusOr<Ladder> ReadLadder(const Object& root) {
     rung.mlp_ratio = mlp.value_or(0);
     rung.head_ratio = heads.value_or(0);
     rung.sparsity = sparsity.value_or(0);
-    Complete(1, gflops.has_value(), sparsity.has_value(), rung);
+    Complete(gflops.has_value(), sparsity.has_value(), rung);
     rungs.push_back(rung);
   }
   return Ladder::FromRungs(std::move(rungs));
