@@ -96,11 +96,13 @@ absl::StatusOr<std::optional<Ordering>> ModelHost::GetOrdering(const ElasticLoad
   std::string ignored;
   ASSIGN_OR_RETURN(std::optional<Ordering> ordering, loader.FindOrdering(&ignored));
   if (!ignored.empty()) log_.Warning("ordering_ignored", {{"reason", ignored}});
-  if (ordering.has_value()) return ordering;
+  if (ordering.has_value() && !loader.NeedsCompletion(*ordering)) return ordering;
   switch (options_.order_at_start) {
     case OrderAtStart::kNever:
-      log_.Warning("no_ordering", {{"effect", "only the dense model is served"},
-                                   {"remedy", "--order-at-start wait or background"}});
+      log_.Warning(ordering.has_value() ? "ordering_incomplete" : "no_ordering",
+                   {{"effect", ordering.has_value() ? "views are not corrected, or not measured"
+                                                    : "only the dense model is served"},
+                    {"remedy", "--order-at-start wait or background"}});
       return ordering;
     case OrderAtStart::kBackground:
       RETURN_IF_ERROR(Serve(loader, std::nullopt).status());
@@ -109,15 +111,19 @@ absl::StatusOr<std::optional<Ordering>> ModelHost::GetOrdering(const ElasticLoad
     case OrderAtStart::kWait:
       break;
   }
-  return ComputeOrdering(loader);
+  return ComputeOrdering(loader, ordering);
 }
 
-absl::StatusOr<std::optional<Ordering>> ModelHost::ComputeOrdering(const ElasticLoader& loader) {
+absl::StatusOr<std::optional<Ordering>> ModelHost::ComputeOrdering(
+    const ElasticLoader& loader, const std::optional<Ordering>& incomplete) {
   log_.Info("ordering_started", {{"model", loader.model_name()},
+                                 {"completes", incomplete ? incomplete->Id() : "none"},
                                  {"calibration", options_.loader.calibration},
                                  {"at_most_s", absl::ToDoubleSeconds(options_.loader.order_time)}});
   const absl::Time start = Clock::Monotonic()->Now();
-  ASSIGN_OR_RETURN(ComputedOrdering computed, loader.Compute(Progress(Phase::kOrdering)));
+  ASSIGN_OR_RETURN(ComputedOrdering computed,
+                   incomplete ? loader.Complete(*incomplete, Progress(Phase::kOrdering))
+                              : loader.Compute(Progress(Phase::kOrdering)));
   if (!computed.cache_warning.empty()) {
     log_.Warning("ordering_not_cached", {{"reason", computed.cache_warning},
                                          {"effect", "the next start computes it again"}});

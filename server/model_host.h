@@ -73,9 +73,11 @@ class ModelHost {
   // Takes no more reloads, and refuses those that wait.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ordering and ladder from the cache, or from a computation. Nothing: dense only.
+  // Ordering and ladder from a file, from a computation, or from both. Nothing: dense only.
   absl::StatusOr<std::optional<Ordering>> GetOrdering(const ElasticLoader& loader);
-  absl::StatusOr<std::optional<Ordering>> ComputeOrdering(const ElasticLoader& loader);
+  // With `incomplete`, only what that lacks.
+  absl::StatusOr<std::optional<Ordering>> ComputeOrdering(
+      const ElasticLoader& loader, const std::optional<Ordering>& incomplete);
   // Serves the model with this ordering from now on.
   absl::StatusOr<OrderingSwitch> Serve(const ElasticLoader& loader,
                                        std::optional<Ordering> ordering);

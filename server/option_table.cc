@@ -177,8 +177,8 @@ constexpr OptionRow kTable[] = {
      [](std::string_view t, Options& o) { return ParseText(t, o.ordering); },
      [](const Options& o) { return o.ordering; }},
     {kLadder, "order-at-start", "wait|background|never",
-     "Without an ordering: compute one before the server is ready, or while the dense model is served, or "
-     "serve the dense model only.",
+     "Without an ordering, or with one that lacks corrections or fidelity: compute what is missing before the server "
+     "is ready, or while the dense model is served, or serve what there is.",
      [](std::string_view t, Options& o) { return ParseChoice(t, kOrderAtStart, o.order_at_start); },
      [](const Options& o) { return ChoiceName(kOrderAtStart, o.order_at_start); }},
     {kLadder, "order-time", "DURATION", "Longest time to compute an ordering (then the best so far is kept), or unlimited.",

@@ -29,6 +29,7 @@ absl::Status CheckFlagsOf(const ImageFlags& flags, bool local) {
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(reject(!flags.model.ordering.empty(), "--ordering"));
+  RETURN_IF_ERROR(reject(flags.model.as_is, "--as-is"));
   RETURN_IF_ERROR(reject(!flags.model.cache_dir.empty(), "--cache-dir"));
   return reject(flags.no_exif, "--no-exif");
 }

@@ -10,9 +10,17 @@ void AddModelFlags(CLI::App& verb, ModelFlags& flags) {
   verb.add_option("--ordering", flags.ordering,
                   "Ordering file; default: look into the cache folder, then the model folder")
       ->type_name("FILE");
+  verb.add_flag("--as-is", flags.as_is,
+                "Don't compute corrections and fidelity for an ordering that has none (imported, "
+                "--recipe published)");
   verb.add_option("--cache-dir", flags.cache_dir,
                   "Folder of this model's computed ordering; default: under ~/.cache/snapvit")
       ->type_name("DIR");
+  verb.add_option("--calibration", flags.calibration,
+                  "Images from which an ordering, or what it lacks, is computed if need be: as "
+                  "--images of snapvit order")
+      ->type_name("DIR|FILE|NAME")
+      ->capture_default_str();
   verb.add_option("--dtype", flags.dtype, "Execution dtype of a local model; fp32 is the reference")
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str();
@@ -33,9 +41,11 @@ ElasticLoaderOptions ToLoaderOptions(const ModelFlags& flags) {
   options.model_dir = flags.model;
   options.ordering_file = flags.ordering;
   options.cache_dir = flags.cache_dir;
+  options.calibration = flags.calibration;
   options.ladder.rungs = flags.rungs;
   options.ladder.corrections =
       ParseCorrectionMode(flags.corrections).value_or(options.ladder.corrections);
+  options.complete_orderings = !flags.as_is;
   options.dtype = flags.dtype == "bf16" ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
   return options;
 }

@@ -17,14 +17,16 @@ struct ModelFlags {
   std::string model;  // folder
   std::string ordering;
   std::string cache_dir;
+  std::string calibration = ElasticLoaderOptions().calibration;
   std::string dtype = "fp32";
   std::string corrections = "full";
+  bool as_is = false;
   int rungs = LadderOptions().rungs;
   int threads = 0;
 };
 
-// --model, --ordering, --cache-dir, --dtype, --rungs, --corrections, --threads. `flags` must
-// outlive `verb`.
+// --model, --ordering, --as-is, --cache-dir, --calibration, --dtype, --rungs, --corrections,
+// --threads. `flags` must outlive `verb`.
 void AddModelFlags(CLI::App& verb, ModelFlags& flags);
 
 ElasticLoaderOptions ToLoaderOptions(const ModelFlags& flags);

@@ -18,9 +18,13 @@ absl::StatusOr<std::optional<Ordering>> FindOrCompute(const ElasticLoader& loade
   std::string ignored;
   ASSIGN_OR_RETURN(std::optional<Ordering> found, loader.FindOrdering(&ignored));
   if (!ignored.empty()) Warn("ordering ignored: " + ignored);
-  if (found.has_value() || need == OrderingNeed::kIfThere) return found;
-  if (need == OrderingNeed::kOrUniform) return UniformOrdering(loader.config());
-  ASSIGN_OR_RETURN(ComputedOrdering computed, loader.Compute(DelayedProgress("ordering")));
+  if (need == OrderingNeed::kIfThere) return found;
+  if (need == OrderingNeed::kOrUniform) return found ? found : UniformOrdering(loader.config());
+  if (found.has_value() && !loader.NeedsCompletion(*found)) return found;
+  ASSIGN_OR_RETURN(
+      ComputedOrdering computed,
+      found ? loader.Complete(*found, DelayedProgress("corrections and fidelity of the ordering"))
+            : loader.Compute(DelayedProgress("ordering")));
   if (!computed.cache_warning.empty()) Warn("ordering not cached: " + computed.cache_warning);
   return std::move(computed.ordering);
 }

@@ -13,9 +13,9 @@ namespace snapvit::cli {
 
 enum class OrderingNeed {
   kNone,       // the dense model alone: no ordering is read or made
-  kIfThere,    // one that look-up finds, else the dense model alone
-  kOrUniform,  // one that look-up finds, else UniformOrdering
-  kRequired,   // one that look-up finds, else it is computed and cached
+  kIfThere,    // one that look-up finds, as it is, else the dense model alone
+  kOrUniform,  // one that look-up finds, as it is, else UniformOrdering
+  kRequired,   // one that look-up finds, else it is computed; what it lacks is added; cached
 };
 
 // Progress and warnings go to standard error.

@@ -196,10 +196,12 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
                                    "again for the search; default: %d, published %d",
                                    OrderOptions().images, PublishedOrderOptions().images))
       ->check(CLI::Range(size_t{1}, size_t{1'000'000}));
-  verb->add_option("--evaluations", flags->evaluations,
-                   absl::StrFormat("Candidates that the published search tries; default: %d",
-                                   PublishedOrderOptions().evaluations))
-      ->check(CLI::Range(1, 1'000'000));
+  verb->add_option(
+          "--evaluations", flags->evaluations,
+          absl::StrFormat("Candidates that the published search tries; 0: gradient scores as "
+                          "they are; default: %d",
+                          PublishedOrderOptions().evaluations))
+      ->check(CLI::Range(0, 1'000'000));
   verb->add_option("--trace", flags->trace,
                    "Write evaluation, seconds and best fitness of the published search as CSV; -: "
                    "to standard output")

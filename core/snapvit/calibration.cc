@@ -1,5 +1,6 @@
 #include "core/snapvit/calibration.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -21,6 +22,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxListBytes = size_t{256} << 20;
+constexpr size_t kLeastRest = 3;  // beside the statistics: two for the path, one held out
+
+CalibrationSplit SplitFor(size_t statistics_images) {
+  return {statistics_images, std::max<size_t>(2, statistics_images / 8),
+          std::max<size_t>(1, statistics_images / 3)};
+}
 
 // Files of a folder or a list.
 class FileSource final : public CalibrationSource {
@@ -105,6 +112,16 @@ absl::StatusOr<std::unique_ptr<CalibrationSource>> ListCalibration(const std::st
 std::unique_ptr<CalibrationSource> SyntheticCalibration(size_t size, int height, int width,
                                                         uint64_t seed, SyntheticKind kind) {
   return std::make_unique<SyntheticSource>(kind, size, height, width, seed);
+}
+
+CalibrationSplit SplitCalibration(size_t available, size_t statistics_images) {
+  const CalibrationSplit wanted = SplitFor(statistics_images);
+  if (wanted.total() <= available) return wanted;
+  return SplitFor(std::max<size_t>(1, (available - kLeastRest) * 24 / 35));
+}
+
+size_t CalibrationImagesFor(size_t statistics_images) {
+  return SplitFor(statistics_images).total();
 }
 
 absl::StatusOr<std::unique_ptr<CalibrationSource>> OpenCalibration(

@@ -1,16 +1,17 @@
 #include "core/snapvit/elastic_loader.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/sha256.h"
 #include "core/base/status_macros.h"
 #include "core/model/fingerprint.h"
 #include "core/model/model_folder.h"
 #include "core/snapvit/calibration.h"
+#include "core/snapvit/complete.h"
 #include "core/snapvit/order.h"
 
 namespace snapvit {
@@ -39,6 +40,12 @@ absl::StatusOr<Ordering> ReadFitting(const std::string& path, const VitConfig& c
   return ordering;
 }
 
+// Whether they remove the same units in the same order.
+bool SameDecisions(const Ordering& a, const Ordering& b) {
+  return a.mlp_scores == b.mlp_scores && a.head_scores == b.head_scores &&
+         a.min_mlp_keep == b.min_mlp_keep && a.min_head_keep == b.min_head_keep && a.path == b.path;
+}
+
 }  // namespace
 
 struct ElasticLoader::State {
@@ -46,6 +53,40 @@ struct ElasticLoader::State {
   ModelFolder folder;
   ModelHashes hashes;
   std::string cache_dir;  // of this model; empty if there is none
+
+  absl::StatusOr<std::unique_ptr<CalibrationSource>> Calibration() const {
+    return OpenCalibration(options.calibration, CalibrationImagesFor(options.calibration_images),
+                           folder.preprocessing, options.seed);
+  }
+  OrderOptions ToOrderOptions() const {
+    OrderOptions order;
+    order.images = options.calibration_images;
+    order.seed = options.seed;
+    order.time_limit = options.order_time;
+    order.dtype = options.dtype;
+    order.ladder = options.ladder;
+    return order;
+  }
+
+  // Writes to a file of the cache folder.
+  ComputedOrdering Cache(Ordering ordering, const std::string& path) const {
+    ComputedOrdering computed;
+    computed.ordering = std::move(ordering);
+    if (cache_dir.empty()) {
+      computed.cache_warning =
+          "no cache folder: neither --cache-dir, XDG_CACHE_HOME nor HOME is set";
+      return computed;
+    }
+    std::error_code error;
+    std::filesystem::create_directories(cache_dir, error);
+    const absl::Status written = WriteOrdering(computed.ordering, path);
+    if (written.ok()) {
+      computed.path = path;
+    } else {
+      computed.cache_warning = std::string(written.message());
+    }
+    return computed;
+  }
 };
 
 ElasticLoader::ElasticLoader(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -69,10 +110,14 @@ absl::StatusOr<std::unique_ptr<ElasticLoader>> ElasticLoader::Create(
 
 absl::StatusOr<std::optional<Ordering>> ElasticLoader::FindOrdering(std::string* ignored) const {
   const ElasticLoaderOptions& options = state_->options;
+  const auto completed_if_there = [&](Ordering ordering) {
+    std::optional<Ordering> completed = FindCompleted(ordering, ignored);
+    return completed.has_value() ? std::move(completed) : std::move(ordering);
+  };
   if (!options.ordering_file.empty()) {
     ASSIGN_OR_RETURN(Ordering ordering,
                      ReadFitting(options.ordering_file, config(), fingerprint()));
-    return ordering;
+    return completed_if_there(std::move(ordering));
   }
   for (const std::string& folder : {state_->cache_dir, options.model_dir}) {
     if (folder.empty()) continue;
@@ -80,41 +125,59 @@ absl::StatusOr<std::optional<Ordering>> ElasticLoader::FindOrdering(std::string*
     std::error_code error;
     if (!std::filesystem::exists(path, error)) continue;
     absl::StatusOr<Ordering> ordering = ReadFitting(path, config(), fingerprint());
-    if (ordering.ok()) return *std::move(ordering);
+    if (ordering.ok()) return completed_if_there(*std::move(ordering));
     if (ignored != nullptr) *ignored = std::string(ordering.status().message());
   }
   return std::nullopt;
 }
 
-absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progress) const {
+bool ElasticLoader::NeedsCompletion(const Ordering& ordering) const {
+  return state_->options.complete_orderings &&
+         !IsComplete(ordering, state_->options.ladder.corrections);
+}
+
+std::string ElasticLoader::CompletedFile(const Ordering& ordering) const {
   const ElasticLoaderOptions& options = state_->options;
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<CalibrationSource> source,
-      OpenCalibration(options.calibration, CalibrationImagesFor(options.calibration_images),
-                      state_->folder.preprocessing, options.seed));
-  OrderOptions order;
-  order.images = options.calibration_images;
-  order.seed = options.seed;
-  order.time_limit = options.order_time;
-  order.dtype = options.dtype;
-  order.ladder = options.ladder;
-  ComputedOrdering computed;
-  ASSIGN_OR_RETURN(computed.ordering,
-                   ComputeOrdering(state_->folder, fingerprint(), *source, order, progress));
-  if (state_->cache_dir.empty()) {
-    computed.cache_warning = "no cache folder: neither --cache-dir, XDG_CACHE_HOME nor HOME is set";
-    return computed;
-  }
+  Sha256 hash;  // of what the result depends on
+  hash.AddField(fingerprint());
+  hash.AddField(options.calibration);
+  hash.AddField(absl::StrCat(options.calibration_images, " ", options.seed));
+  hash.AddField(CorrectionModeName(options.ladder.corrections));
+  hash.AddField(absl::StrCat(options.ladder.rungs, " ", options.ladder.channel_multiple));
+  hash.AddField(options.dtype == ExecutionDtype::kBFloat16 ? "bf16" : "fp32");
+  return absl::StrCat(state_->cache_dir, "/completed-", ordering.Id(), "-",
+                      hash.HexDigest().substr(0, 8), ".safetensors");
+}
+
+std::optional<Ordering> ElasticLoader::FindCompleted(const Ordering& ordering,
+                                                     std::string* ignored) const {
+  if (!NeedsCompletion(ordering) || state_->cache_dir.empty()) return std::nullopt;
+  const std::string path = CompletedFile(ordering);
   std::error_code error;
-  std::filesystem::create_directories(state_->cache_dir, error);
-  const std::string path = absl::StrCat(state_->cache_dir, "/", kOrderingFile);
-  const absl::Status written = WriteOrdering(computed.ordering, path);
-  if (written.ok()) {
-    computed.path = path;
-  } else {
-    computed.cache_warning = std::string(written.message());
+  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  absl::StatusOr<Ordering> completed = ReadFitting(path, config(), fingerprint());
+  if (completed.ok() && (!SameDecisions(*completed, ordering) || NeedsCompletion(*completed))) {
+    completed = absl::FailedPreconditionError(path + ": is not what its name says");
   }
-  return computed;
+  if (completed.ok()) return *std::move(completed);
+  if (ignored != nullptr) *ignored = std::string(completed.status().message());
+  return std::nullopt;
+}
+
+absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progress) const {
+  ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source, state_->Calibration());
+  ASSIGN_OR_RETURN(Ordering ordering, ComputeOrdering(state_->folder, fingerprint(), *source,
+                                                      state_->ToOrderOptions(), progress));
+  return state_->Cache(std::move(ordering), absl::StrCat(state_->cache_dir, "/", kOrderingFile));
+}
+
+absl::StatusOr<ComputedOrdering> ElasticLoader::Complete(const Ordering& ordering,
+                                                         const ProgressFn& progress) const {
+  ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source, state_->Calibration());
+  ASSIGN_OR_RETURN(Ordering completed,
+                   CompleteOrdering(state_->folder, fingerprint(), ordering, *source,
+                                    state_->ToOrderOptions(), progress));
+  return state_->Cache(std::move(completed), CompletedFile(ordering));
 }
 
 absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::Load(
@@ -130,25 +193,5 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::Load(
 const std::string& ElasticLoader::fingerprint() const { return state_->hashes.fingerprint; }
 const VitConfig& ElasticLoader::config() const { return state_->folder.config; }
 const std::string& ElasticLoader::model_name() const { return state_->folder.name; }
-
-absl::StatusOr<std::shared_ptr<const ElasticModel>> OpenElasticModel(
-    const ElasticLoaderOptions& options, const ProgressFn& progress) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<ElasticLoader> loader, ElasticLoader::Create(options));
-  std::string ignored;
-  ASSIGN_OR_RETURN(std::optional<Ordering> ordering, loader->FindOrdering(&ignored));
-  if (!ignored.empty()) {
-    std::fputs(absl::StrCat("warning: ordering ignored: ", ignored, "\n").c_str(), stderr);
-  }
-  if (!ordering.has_value()) {
-    ASSIGN_OR_RETURN(ComputedOrdering computed, loader->Compute(progress));
-    if (!computed.cache_warning.empty()) {
-      std::fputs(
-          absl::StrCat("warning: ordering not cached: ", computed.cache_warning, "\n").c_str(),
-          stderr);
-    }
-    ordering = std::move(computed.ordering);
-  }
-  return loader->Load(std::move(ordering));
-}
 
 }  // namespace snapvit

@@ -30,9 +30,11 @@ struct ElasticLoaderOptions {
   absl::Duration order_time = absl::Minutes(5);
   LadderOptions ladder;
   ExecutionDtype dtype = ExecutionDtype::kFloat32;
+  // Whether an ordering without corrections or fidelity (an imported one) lacks anything at all.
+  bool complete_orderings = true;
 };
 
-// What happened to a computed ordering.
+// What happened to an ordering that was computed, or completed.
 struct ComputedOrdering {
   Ordering ordering;
   std::string path;           // of the file it was written to; empty if it could not be
@@ -48,14 +50,21 @@ class ElasticLoader {
   static absl::StatusOr<std::unique_ptr<ElasticLoader>> Create(const ElasticLoaderOptions& options);
   ~ElasticLoader();
 
-  // The ordering that look-up finds: --ordering file, cache folder, model folder. Nothing if there
-  // is none; an automatic file that is damaged or does not fit counts as none (with the reason in
-  // `ignored`, if given). An explicit file that is missing, damaged or does not fit is an error.
+  // The ordering that look-up finds: --ordering file, cache folder, model folder; if it needs
+  // completion and an earlier one is in the cache folder, that. Nothing if there is none; an
+  // automatic file that is damaged or does not fit counts as none (with the reason in `ignored`, if
+  // given). An explicit file that is missing, damaged or does not fit is an error.
   absl::StatusOr<std::optional<Ordering>> FindOrdering(std::string* ignored = nullptr) const;
 
-  // Computes an ordering and writes it into the cache folder; not being able to write is no error.
-  // Uses ATen.
+  // Whether Complete has anything to add to `ordering`: imported ones lack what views of the
+  // options are served with.
+  bool NeedsCompletion(const Ordering& ordering) const;
+
+  // Computes an ordering, or adds to `ordering` what it lacks (CompleteOrdering), and writes the
+  // result into the cache folder; not being able to write is no error. Both use ATen.
   absl::StatusOr<ComputedOrdering> Compute(const ProgressFn& progress) const;
+  absl::StatusOr<ComputedOrdering> Complete(const Ordering& ordering,
+                                            const ProgressFn& progress) const;
 
   // The model with this ordering; without one, the dense model alone. Uses ATen.
   absl::StatusOr<std::shared_ptr<const ElasticModel>> Load(std::optional<Ordering> ordering) const;
@@ -68,13 +77,12 @@ class ElasticLoader {
   struct State;
   explicit ElasticLoader(std::unique_ptr<State> state);
 
+  // File of the cache folder that holds `ordering` completed as the options say.
+  std::string CompletedFile(const Ordering& ordering) const;
+  std::optional<Ordering> FindCompleted(const Ordering& ordering, std::string* ignored) const;
+
   std::unique_ptr<State> state_;
 };
-
-// Create, FindOrdering, Compute if there is none, Load: what local tools do. Warnings go to
-// standard error.
-absl::StatusOr<std::shared_ptr<const ElasticModel>> OpenElasticModel(
-    const ElasticLoaderOptions& options, const ProgressFn& progress);
 
 }  // namespace snapvit
 

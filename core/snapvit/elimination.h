@@ -3,25 +3,11 @@
 #ifndef SNAPVIT_CORE_SNAPVIT_ELIMINATION_H_
 #define SNAPVIT_CORE_SNAPVIT_ELIMINATION_H_
 
-#include <ATen/core/Tensor.h>
-
-#include <cstdint>
 #include <vector>
 
-#include "core/snapvit/unit_statistics.h"
+#include "core/snapvit/half_problem.h"
 
 namespace snapvit {
-
-// The damping of a covariance, as a share of its mean diagonal.
-inline constexpr double kRidge = 0.01;
-
-// A half of a block as elimination and corrections see it; g rows are one unit.
-struct HalfProblem {
-  at::Tensor covariance;  // [n, n] f64, damped by kRidge
-  at::Tensor metric;      // [D, D] f64
-  at::Tensor weight;      // [n, D] f64: the output matrix, transposed
-  int64_t unit_size = 1;  // g: 1 for channels, head_dim for heads
-};
 
 // Backward elimination by the saliency of Optimal Brain Surgeon (Hassibi & Stork 1993), for groups
 // and with an output metric (Kurtic et al. 2022, "Optimal BERT Surgeon"): with P = covariance⁻¹

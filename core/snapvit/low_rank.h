@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/elastic/corrections.h"
-#include "core/snapvit/elimination.h"
+#include "core/snapvit/half_problem.h"
 
 namespace snapvit {
 

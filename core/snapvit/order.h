@@ -18,9 +18,7 @@
 namespace snapvit {
 
 struct OrderOptions {
-  // Images for the statistics of units; from behind them in the source, an eighth of that again
-  // finds the budget path and a third measures fidelity. With a smaller source all shrink in
-  // proportion, so that no two of them share an image.
+  // Images for the statistics of units; more are needed for the rest (CalibrationSplit).
   size_t images = kDefaultCalibrationImages;
   uint64_t seed = 42;
   // Wall time for everything; what is done by then is kept.
@@ -29,9 +27,6 @@ struct OrderOptions {
   LadderOptions ladder;
   const Clock* clock = Clock::Monotonic();
 };
-
-// Images that a source needs for OrderOptions::images.
-size_t CalibrationImagesFor(size_t statistics_images);
 
 // `fingerprint` goes into the ordering. Deterministic for a seed, source and machine unless time
 // runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of the weights, the

@@ -72,7 +72,7 @@ class PublishedOrder {
         absl::StrCat(source_.Describe(), ", ", checkpoint_.gradient_images, " images");
     RETURN_IF_ERROR(Replay());
     if (!search_.finished()) RETURN_IF_ERROR(Search());
-    ordering_ = ScaledOrdering(ordering_, search_.best());
+    if (search_.done() > 0) ordering_ = ScaledOrdering(ordering_, search_.best());
     RETURN_IF_ERROR(Measure());
     return std::move(ordering_);
   }
@@ -248,10 +248,10 @@ absl::StatusOr<Ordering> ComputePublishedOrdering(const ModelFolder& folder,
                                                   const CalibrationSource& source,
                                                   const PublishedOrderOptions& options,
                                                   const ProgressFn& progress) {
-  if (options.images < 2 || options.evaluations < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the search needs two images and an evaluation; got ", options.images, " and ",
-                     options.evaluations));
+  if (options.images < 2 || options.evaluations < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("images and evaluations are ", options.images,
+                                                   " and ", options.evaluations,
+                                                   ", expected at least 2 and 0"));
   }
   if (source.size() < 6) {
     return absl::InvalidArgumentError(

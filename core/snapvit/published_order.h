@@ -32,10 +32,10 @@ struct PublishedOrderOptions {
   // measures fidelity. With a smaller source all shrink in proportion, so that no two of them share
   // an image.
   size_t images = 1000;
-  int evaluations = 50;
+  int evaluations = 50;  // 0: the gradient scores as they are
   uint64_t seed = 42;
-  // Wall time for everything; when it is up, the search ends with the best so far. At least one
-  // candidate is evaluated.
+  // Wall time for everything; when it is up, the search ends with the best so far. One candidate is
+  // evaluated in any case, if any is to be.
   absl::Duration time_limit = absl::InfiniteDuration();
   // Written after every evaluation, and read at the start: a search with the same model, options
   // (but for the time limit) and images goes on where the file ends. Never deleted here. Empty:

@@ -28,10 +28,10 @@ class CommandLineTest : public ::testing::Test {
     ASSERT_TRUE(WriteOrdering(RandomOrdering(DemoVit(), 1), ordering_).ok());
   }
 
-  // The verb on the demo model, with no cache but the test's own.
+  // The verb on the demo model, with no cache but the test's own, and orderings left as they are.
   CommandLineRun RunOnDemo(const std::string& verb, std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {verb, "--model", Source("models/demo"), "--cache-dir",
-                                         folder_.path() + "/cache"});
+                                         folder_.path() + "/cache", "--as-is"});
     return RunSnapvit(std::move(arguments));
   }
   // Two folders, named as two classes of the model, of three images.
@@ -58,8 +58,9 @@ TEST_F(CommandLineTest, WrongUsageIsTwoAndNamesWhatIsWrong) {
   const CommandLineRun both = RunSnapvit({"embed", "x", "--model", "a", "--target", "b:1"});
   EXPECT_EQ(both.status, 2);
   EXPECT_THAT(both.err, HasSubstr("either --model DIR or --target HOST:PORT"));
-  EXPECT_THAT(RunSnapvit({"embed", "x", "--target", "b:1", "--no-exif"}).err,
-              HasSubstr("--no-exif"));
+  for (const char* local : {"--no-exif", "--as-is"}) {
+    EXPECT_THAT(RunSnapvit({"embed", "x", "--target", "b:1", local}).err, HasSubstr(local));
+  }
   EXPECT_THAT(RunSnapvit({"embed", "x", "--model", "/no/model"}).err, HasSubstr("/no/model"));
 }
 

@@ -73,6 +73,19 @@ TEST_F(FolderCalibrationTest, NothingToReadIsAnErrorThatNamesTheFolder) {
 }
 
 // A list, in `folder`, of images that are there.
+TEST(SplitCalibration, PartsFitTheSourceAndNoneIsEmpty) {
+  for (const size_t available : {4, 5, 7, 10, 40, 700, 746, 5000}) {
+    const CalibrationSplit split = SplitCalibration(available, 512);
+    EXPECT_LE(split.total(), available);
+    EXPECT_GE(split.statistics, 1U) << available;
+    EXPECT_GE(split.path, 2U) << available;
+    EXPECT_GE(split.held_out, 1U) << available;
+  }
+  EXPECT_EQ(CalibrationImagesFor(512), 512U + 64 + 170);
+  EXPECT_EQ(SplitCalibration(746, 512).statistics, 512U);
+  EXPECT_LT(SplitCalibration(745, 512).statistics, 512U);
+}
+
 class ListCalibrationTest : public ::testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<CalibrationSource>> Open(const std::string& content) {

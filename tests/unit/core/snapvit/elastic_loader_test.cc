@@ -6,6 +6,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/base/status_macros.h"
+#include "tests/testing/orderings.h"
+#include "tests/testing/vit_configs.h"
+
 namespace snapvit {
 namespace {
 
@@ -21,26 +25,95 @@ class ElasticLoaderTest : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
+  // Find, compute or complete, load: what the server and local verbs do.
+  absl::StatusOr<std::shared_ptr<const ElasticModel>> Open(const ProgressFn& progress = nullptr) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<ElasticLoader> loader, ElasticLoader::Create(options_));
+    ASSIGN_OR_RETURN(std::optional<Ordering> ordering, loader->FindOrdering(&ignored_));
+    if (!ordering.has_value() || loader->NeedsCompletion(*ordering)) {
+      ASSIGN_OR_RETURN(
+          computed_, ordering ? loader->Complete(*ordering, progress) : loader->Compute(progress));
+      ordering = computed_.ordering;
+    }
+    return loader->Load(std::move(ordering));
+  }
+  // Whether Open() has anything to compute.
+  bool Computes() {
+    bool computes = false;
+    EXPECT_TRUE(Open([&computes](const ProgressUpdate&) {
+                  computes = true;
+                  return true;
+                }).ok());
+    return computes;
+  }
+  // An ordering file as `import-scores` writes it.
+  std::string Import(uint64_t seed) const {
+    const std::string path = folder_ + "/imported" + std::to_string(seed);
+    EXPECT_TRUE(WriteOrdering(RandomOrdering(DemoVit(), seed), path).ok());
+    return path;
+  }
+
   const std::string folder_ = ::testing::TempDir() + "loader_" +
                               ::testing::UnitTest::GetInstance()->current_test_info()->name();
   ElasticLoaderOptions options_;
+  std::string ignored_;
+  ComputedOrdering computed_;
 };
 
 TEST_F(ElasticLoaderTest, ComputesOnceThenReadsTheCache) {
   const auto loader = *ElasticLoader::Create(options_);
   EXPECT_FALSE((*loader->FindOrdering()).has_value());
-  const auto first = *OpenElasticModel(options_, nullptr);
+  const auto first = *Open();
   EXPECT_EQ(first->name(), "demo");
   EXPECT_GT(first->ladder().size(), 20);
   EXPECT_TRUE(first->ladder().has_fidelity());
-  bool computed = false;
-  const auto second = *OpenElasticModel(options_, [&computed](const ProgressUpdate&) {
-    computed = true;
-    return true;
-  });
-  EXPECT_FALSE(computed);
+  EXPECT_FALSE(Computes());
+  const auto second = *Open();
   EXPECT_EQ(second->ordering_id(), first->ordering_id());
   EXPECT_EQ(second->EmbeddingSpace("default", 192), first->EmbeddingSpace("default", 192));
+}
+
+TEST_F(ElasticLoaderTest, AnImportedOrderingIsCompletedOnceThenReadFromTheCache) {
+  options_.ordering_file = Import(1);
+  const auto first = *Open();
+  EXPECT_TRUE(first->ladder().has_fidelity());
+  EXPECT_GT(first->correction_bytes(), 0U);
+  EXPECT_EQ(first->ordering()->mlp_scores, RandomOrdering(DemoVit(), 1).mlp_scores);
+  EXPECT_FALSE(std::filesystem::exists(options_.cache_dir + "/ordering.safetensors"));
+  EXPECT_FALSE(Computes());
+  EXPECT_EQ((*Open())->ordering_id(), first->ordering_id());
+  // Another file, and the same one for another ladder, get their own.
+  const std::string completed = computed_.path;
+  options_.ladder.rungs = 4;
+  EXPECT_TRUE(Computes());
+  EXPECT_NE(computed_.path, completed);
+  options_.ladder.rungs = LadderOptions().rungs;
+  options_.ordering_file = Import(2);
+  EXPECT_TRUE(Computes());
+  EXPECT_NE(computed_.path, completed);
+  options_.ordering_file = Import(1);
+  EXPECT_FALSE(Computes());
+}
+
+TEST_F(ElasticLoaderTest, ADamagedCompletionIsComputedAgain) {
+  options_.ordering_file = Import(1);
+  ASSERT_TRUE(Open().ok());
+  const std::string completed = computed_.path;
+  std::ofstream(completed) << "nonsense";
+  EXPECT_TRUE(Computes());
+  EXPECT_THAT(ignored_, HasSubstr(completed));
+  // So is one of other scores, whatever its name.
+  Ordering other = *ReadOrdering(completed);
+  other.mlp_scores[0] += 1;
+  ASSERT_TRUE(WriteOrdering(other, completed).ok());
+  EXPECT_TRUE(Computes());
+}
+
+TEST_F(ElasticLoaderTest, AnOrderingCanBeTakenAsItIs) {
+  options_.ordering_file = Import(1);
+  ASSERT_TRUE(Open().ok());
+  options_.complete_orderings = false;
+  EXPECT_FALSE(Computes());
+  EXPECT_FALSE((*Open())->ladder().has_fidelity());
 }
 
 TEST_F(ElasticLoaderTest, DamagedCacheIsRecomputedButDamagedFileIsAnError) {
@@ -50,11 +123,11 @@ TEST_F(ElasticLoaderTest, DamagedCacheIsRecomputedButDamagedFileIsAnError) {
   const auto loader = *ElasticLoader::Create(options_);
   EXPECT_FALSE((*loader->FindOrdering(&ignored)).has_value());
   EXPECT_THAT(ignored, HasSubstr("ordering.safetensors"));
-  EXPECT_TRUE(OpenElasticModel(options_, nullptr).ok());
+  EXPECT_TRUE(Open().ok());
 
   std::ofstream(folder_ + "/mine") << "nonsense";
   options_.ordering_file = folder_ + "/mine";
-  const absl::Status status = OpenElasticModel(options_, nullptr).status();
+  const absl::Status status = Open().status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("mine"));
 }
@@ -80,7 +153,7 @@ TEST_F(ElasticLoaderTest, CacheThatCannotBeWrittenIsAWarning) {
 }
 
 TEST_F(ElasticLoaderTest, StoppedComputationLeavesNoFile) {
-  EXPECT_EQ(OpenElasticModel(options_, [](const ProgressUpdate&) { return false; }).status().code(),
+  EXPECT_EQ(Open([](const ProgressUpdate&) { return false; }).status().code(),
             absl::StatusCode::kCancelled);
   EXPECT_FALSE(std::filesystem::exists(options_.cache_dir + "/ordering.safetensors"));
 }

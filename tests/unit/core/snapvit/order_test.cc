@@ -5,12 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "core/elastic/elastic_state.h"
-#include "core/elastic/view_forward.h"
 #include "core/model/reference_forward.h"
 #include "core/snapvit/preprocessed_images.h"
 #include "core/snapvit/unit_statistics.h"
 #include "tests/testing/random_model.h"
+#include "tests/testing/view_fidelity.h"
 #include "tests/testing/vit_configs.h"
 
 namespace snapvit {
@@ -26,21 +25,11 @@ class OrderTest : public ::testing::Test {
   absl::StatusOr<Ordering> Compute() const {
     return ComputeOrdering(folder_, "fingerprint", *source_, Options(), progress_);
   }
-  // Mean centred cosine of a rung to dense on images that the ordering has not seen.
+  // On images that the ordering has not seen.
   double Fidelity(const Ordering& ordering, CorrectionMode mode, double budget) const {
     ElasticModel::Options options;
     options.ladder.corrections = mode;
-    const auto model = *ElasticModel::Create(folder_, ordering, options);
-    const at::Tensor pixels =
-        PreprocessedImages(*unseen_, folder_.preprocessing, 0, unseen_->size());
-    const auto embed = [&](int rung) {
-      const auto& state = model->state();
-      return PoolDefault(state.weights, ViewTokens(state.weights, state.views[rung], pixels));
-    };
-    const at::Tensor dense = embed(model->ladder().dense());
-    const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
-    const at::Tensor view = embed(*model->ladder().AtMostCompute(budget));
-    return at::cosine_similarity(view - mean, dense - mean, 1).mean().item<double>();
+    return ViewFidelity(**ElasticModel::Create(folder_, ordering, options), budget, *unseen_);
   }
 
   const VitConfig config_ = MakeVitConfig(16, 4, 48, 3, 4, 192, 0);

@@ -76,6 +76,17 @@ TEST_F(PublishedOrderTest, MultipliesTheRawScoresByBlockAndHead) {
   }
 }
 
+TEST_F(PublishedOrderTest, WithoutEvaluationsTheGradientScoresStayAsTheyAre) {
+  options_.evaluations = 0;
+  const absl::StatusOr<Ordering> ordering = Compute();
+  ASSERT_TRUE(ordering.ok()) << ordering.status();
+  EXPECT_TRUE(steps_.empty());
+  const SearchCheckpoint checkpoint = *ReadSearchCheckpoint(checkpoint_);
+  EXPECT_EQ(ordering->mlp_scores, checkpoint.mlp_scores);
+  EXPECT_EQ(ordering->head_scores, checkpoint.head_scores);
+  EXPECT_FALSE(ordering->fidelity.empty());
+}
+
 TEST_F(PublishedOrderTest, TracesEveryEvaluation) {
   ASSERT_TRUE(Compute().ok());
   ASSERT_EQ(steps_.size(), static_cast<size_t>(kEvaluations));
