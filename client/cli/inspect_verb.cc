@@ -36,13 +36,14 @@ std::string LadderText(const std::vector<RungDescription>& ladder) {
                    {"sparsity"},
                    {"fidelity"},
                    {"agreement"},
-                   {"overlap@10"}});
+                   {"overlap@10"},
+                   {"corrections"}});
   for (auto rung = ladder.rbegin(); rung != ladder.rend(); ++rung) {
     table.AddRow({absl::StrFormat("%d", rung->rung), FormatNumber(rung->compute, 4),
                   FormatNumber(rung->gflops, 3), FormatNumber(rung->mlp_ratio, 3),
                   FormatNumber(rung->head_ratio, 3), FormatNumber(rung->sparsity, 3),
                   FormatNumber(rung->fidelity, 4), FormatNumber(rung->agreement, 4),
-                  FormatNumber(rung->overlap, 4)});
+                  FormatNumber(rung->overlap, 4), FormatNumber(rung->correction_share, 4)});
   }
   return table.ToText();
 }

@@ -58,7 +58,8 @@ Json RungJson(const RungDescription& rung) {
           {"fidelity", OrNull(rung.fidelity)},
           {"fidelity_error", OrNull(rung.fidelity_error)},
           {"agreement", OrNull(rung.agreement)},
-          {"overlap", OrNull(rung.overlap)}};
+          {"overlap", OrNull(rung.overlap)},
+          {"correction_share", OrNull(rung.correction_share)}};
 }
 
 }  // namespace

@@ -28,8 +28,9 @@ RungDescription Describe(const v1::Rung& rung) {
 }
 
 RungDescription Describe(const Rung& rung) {
-  return {rung.index,    rung.compute,  rung.gflops,         rung.mlp_ratio, rung.head_ratio,
-          rung.sparsity, rung.fidelity, rung.fidelity_error, rung.agreement, rung.overlap};
+  return {rung.index,      rung.compute,  rung.gflops,          rung.mlp_ratio,
+          rung.head_ratio, rung.sparsity, rung.fidelity,        rung.fidelity_error,
+          rung.agreement,  rung.overlap,  rung.correction_share};
 }
 
 }  // namespace

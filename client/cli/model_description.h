@@ -23,7 +23,9 @@ struct RungDescription {
   std::optional<double> fidelity;  // nothing: not measured
   std::optional<double> fidelity_error;
   std::optional<double> agreement;
-  std::optional<double> overlap;  // of neighbours; a server does not say it
+  // A server says neither.
+  std::optional<double> overlap;           // of neighbours
+  std::optional<double> correction_share;  // of the rung's FLOPs
 };
 
 struct ModelDescription {

@@ -58,6 +58,7 @@ Rung MakeRung(const CorrectedCost& corrected, KeepCounts keep) {
   rung.mlp_ratio = cost.ChannelRatio(keep);
   rung.head_ratio = cost.HeadRatio(keep);
   rung.sparsity = cost.Sparsity(keep);
+  rung.correction_share = 1 - cost.Flops(keep) / corrected.Flops(keep);
   rung.keep = std::move(keep);
   return rung;
 }

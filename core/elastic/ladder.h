@@ -22,6 +22,7 @@ struct Rung {
   double mlp_ratio = 0;                  // share of all MLP channels removed
   double head_ratio = 0;                 // share of all heads removed
   double sparsity = 0;                   // share of block weights removed
+  double correction_share = 0;           // of the rung's FLOPs, that low-rank corrections take
   std::optional<double> fidelity;        // estimated; absent if the ordering has no curve
   std::optional<double> fidelity_error;  // standard error of `fidelity`
   std::optional<double> agreement;       // top-1 agreement with dense; absent without a classifier

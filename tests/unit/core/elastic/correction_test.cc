@@ -152,6 +152,8 @@ TEST_F(CorrectionTest, ComputeCountsTheLowRankProducts) {
   const double flops = 2.0 * config_.tokens() * kRank *
                        ((kChannelsLeft + 24) + (kHeadsLeft * config_.head_dim + 24));
   EXPECT_NEAR(full.gflops - none.gflops, flops * 1e-9, 1e-15);
+  EXPECT_NEAR(full.correction_share, flops * 1e-9 / full.gflops, 1e-12);
+  EXPECT_EQ(none.correction_share, 0);
 }
 
 TEST_F(CorrectionTest, FidelityOfOtherCorrectionsIsNotShown) {
