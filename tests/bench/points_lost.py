@@ -1,6 +1,6 @@
 """Points lost against dense, ours ÷ published, from `snapvit evaluate --json` of one file a seed.
 
-usage: points_lost.py EVALUATION.json…    each of --ordering OURS,PUBLISHED --budgets 1,0.75,0.5
+usage: points_lost.py EVALUATION.json…    each of --as-is --ordering OURS,PUBLISHED --budgets 1,0.75,0.5
 
 Sums the points of top-1 and of k-NN lost at the budgets below 1; paired bootstrap over seeds of the ratio of the sums.
 """
