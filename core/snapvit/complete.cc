@@ -130,6 +130,7 @@ absl::StatusOr<Ordering> CompleteOrdering(const ModelFolder& folder, const std::
   const bool lacks_corrections = LacksCorrections(ordering, options.ladder.corrections);
   if (lacks_corrections) RETURN_IF_ERROR(AddCorrections(run, folder, ordering));
   if (lacks_corrections || ordering.fidelity.empty()) {
+    absl::StrAppend(&ordering.calibration_source, "; fidelity from ", source.Describe());
     ASSIGN_OR_RETURN(ordering.fidelity, run.Fidelity(ordering, kFidelity));
   }
   return ordering;

@@ -13,6 +13,7 @@
 #include "core/snapvit/calibration.h"
 #include "core/snapvit/complete.h"
 #include "core/snapvit/order.h"
+#include "core/snapvit/synthetic_image.h"
 
 namespace snapvit {
 namespace {
@@ -57,6 +58,14 @@ struct ElasticLoader::State {
   absl::StatusOr<std::unique_ptr<CalibrationSource>> Calibration() const {
     return OpenCalibration(options.calibration, CalibrationImagesFor(options.calibration_images),
                            folder.preprocessing, options.seed);
+  }
+  // What views of `ordering` are corrected by once it is complete. Corrections for an order that
+  // was made elsewhere take images of the domain: from drawn ones they cost right answers
+  // (docs/quality.md), so that these only measure.
+  CorrectionMode CompletedMode(const Ordering& ordering) const {
+    const bool drawn = ParseSyntheticKind(options.calibration).ok();
+    const bool only_measures = ordering.corrections.empty() && drawn;
+    return only_measures ? CorrectionMode::kNone : options.ladder.corrections;
   }
   OrderOptions ToOrderOptions() const {
     OrderOptions order;
@@ -133,7 +142,7 @@ absl::StatusOr<std::optional<Ordering>> ElasticLoader::FindOrdering(std::string*
 
 bool ElasticLoader::NeedsCompletion(const Ordering& ordering) const {
   return state_->options.complete_orderings &&
-         !IsComplete(ordering, state_->options.ladder.corrections);
+         !IsComplete(ordering, state_->CompletedMode(ordering));
 }
 
 std::string ElasticLoader::CompletedFile(const Ordering& ordering) const {
@@ -142,7 +151,7 @@ std::string ElasticLoader::CompletedFile(const Ordering& ordering) const {
   hash.AddField(fingerprint());
   hash.AddField(options.calibration);
   hash.AddField(absl::StrCat(options.calibration_images, " ", options.seed));
-  hash.AddField(CorrectionModeName(options.ladder.corrections));
+  hash.AddField(CorrectionModeName(state_->CompletedMode(ordering)));
   hash.AddField(absl::StrCat(options.ladder.rungs, " ", options.ladder.channel_multiple));
   hash.AddField(options.dtype == ExecutionDtype::kBFloat16 ? "bf16" : "fp32");
   return absl::StrCat(state_->cache_dir, "/completed-", ordering.Id(), "-",
@@ -174,9 +183,10 @@ absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progre
 absl::StatusOr<ComputedOrdering> ElasticLoader::Complete(const Ordering& ordering,
                                                          const ProgressFn& progress) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source, state_->Calibration());
-  ASSIGN_OR_RETURN(Ordering completed,
-                   CompleteOrdering(state_->folder, fingerprint(), ordering, *source,
-                                    state_->ToOrderOptions(), progress));
+  OrderOptions options = state_->ToOrderOptions();
+  options.ladder.corrections = state_->CompletedMode(ordering);
+  ASSIGN_OR_RETURN(Ordering completed, CompleteOrdering(state_->folder, fingerprint(), ordering,
+                                                        *source, options, progress));
   return state_->Cache(std::move(completed), CompletedFile(ordering));
 }
 

@@ -57,7 +57,8 @@ class ElasticLoader {
   absl::StatusOr<std::optional<Ordering>> FindOrdering(std::string* ignored = nullptr) const;
 
   // Whether Complete has anything to add to `ordering`: imported ones lack what views of the
-  // options are served with.
+  // options are served with, a fidelity curve and corrections; the latter are not made from images
+  // drawn by program.
   bool NeedsCompletion(const Ordering& ordering) const;
 
   // Computes an ordering, or adds to `ordering` what it lacks (CompleteOrdering), and writes the

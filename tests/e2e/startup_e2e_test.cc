@@ -9,6 +9,8 @@
 
 #include "core/base/file.h"
 #include "tests/e2e/server_process.h"
+#include "tests/testing/orderings.h"
+#include "tests/testing/vit_configs.h"
 
 namespace snapvit {
 namespace {
@@ -74,6 +76,28 @@ TEST(StartupE2eTest, WithoutAnOrderingOnlyTheDenseModelIsServed) {
   ServerProcess server({"--order-at-start", "never"});
   ASSERT_TRUE(server.AwaitReady()) << server.process().Log();
   EXPECT_EQ(server.MakeClient()->GetModel("", absl::Seconds(5))->ladder_size(), 1);
+}
+
+TEST(StartupE2eTest, AnImportedOrderingIsMeasuredAtTheFirstStart) {
+  const TemporaryFolder folder;
+  const std::string imported = folder.path() + "/imported.safetensors";
+  const VitConfig tiny = MakeVitConfig(32, 8, 24, 2, 3, 96, 7);
+  ASSERT_TRUE(WriteOrdering(RandomOrdering(tiny, 1), imported).ok());
+  const std::vector<std::string> flags = {"--ordering",  imported,  "--cache-dir",
+                                          folder.path(), "--floor", "fidelity:0.5"};
+  {
+    ServerProcess first(flags);
+    ASSERT_TRUE(first.AwaitReady()) << first.process().Log();
+    EXPECT_THAT(first.process().Log(),
+                AllOf(HasSubstr("completes=" + RandomOrdering(tiny, 1).Id()),
+                      HasSubstr("event=ordering_done"), HasSubstr(folder.path() + "/completed-")));
+  }
+  ServerProcess second(flags);
+  ASSERT_TRUE(second.AwaitReady()) << second.process().Log();
+  EXPECT_THAT(second.process().Log(), Not(HasSubstr("event=ordering_started")));
+  ServerProcess as_it_is({"--ordering", imported, "--order-at-start", "never"});
+  ASSERT_TRUE(as_it_is.AwaitReady()) << as_it_is.process().Log();
+  EXPECT_THAT(as_it_is.process().Log(), HasSubstr("event=ordering_incomplete"));
 }
 
 TEST(StartupE2eTest, AModelThatCannotBeLoadedEndsTheServerWithItsReason) {

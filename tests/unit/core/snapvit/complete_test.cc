@@ -58,7 +58,7 @@ TEST_F(CompleteTest, AddsWhatIsMissingAndLeavesTheRest) {
   EXPECT_EQ(completed->model_fingerprint, "fingerprint");
   EXPECT_EQ(completed->recipe, imported_.recipe);
   EXPECT_THAT(completed->calibration_source,
-              HasSubstr("none; corrections from synthetic, 48 images"));
+              HasSubstr("none; corrections from synthetic, 48 images; fidelity from synthetic"));
   EXPECT_NE(completed->Id(), imported_.Id());
   EXPECT_EQ(Complete(imported_)->Id(), completed->Id()) << "the same again";
   EXPECT_TRUE(Model(*completed, CorrectionMode::kFull)->ladder().has_fidelity());

@@ -52,6 +52,7 @@ class ElasticLoaderTest : public ::testing::Test {
     return path;
   }
 
+  static constexpr char kImages[] = SNAPVIT_SOURCE_DIR "/tests/testdata/images/decode";
   const std::string folder_ = ::testing::TempDir() + "loader_" +
                               ::testing::UnitTest::GetInstance()->current_test_info()->name();
   ElasticLoaderOptions options_;
@@ -74,6 +75,7 @@ TEST_F(ElasticLoaderTest, ComputesOnceThenReadsTheCache) {
 
 TEST_F(ElasticLoaderTest, AnImportedOrderingIsCompletedOnceThenReadFromTheCache) {
   options_.ordering_file = Import(1);
+  options_.calibration = kImages;
   const auto first = *Open();
   EXPECT_TRUE(first->ladder().has_fidelity());
   EXPECT_GT(first->correction_bytes(), 0U);
@@ -91,6 +93,15 @@ TEST_F(ElasticLoaderTest, AnImportedOrderingIsCompletedOnceThenReadFromTheCache)
   EXPECT_TRUE(Computes());
   EXPECT_NE(computed_.path, completed);
   options_.ordering_file = Import(1);
+  EXPECT_FALSE(Computes());
+}
+
+TEST_F(ElasticLoaderTest, DrawnImagesMeasureAnImportedOrderingButDoNotCorrectIt) {
+  options_.ordering_file = Import(1);
+  const auto model = *Open();
+  EXPECT_TRUE(model->ladder().has_fidelity());
+  EXPECT_EQ(model->ladder().corrections(), CorrectionMode::kNone);
+  EXPECT_EQ(model->ordering_id(), RandomOrdering(DemoVit(), 1).Id());
   EXPECT_FALSE(Computes());
 }
 
