@@ -10,9 +10,9 @@
 
 namespace snapvit {
 
-// Fidelity that the model's floor has if none is set: below it, views of the models in
-// docs/quality.md lose more than a quarter of their right answers.
-inline constexpr double kDefaultFloorFidelity = 0.6;
+// Estimated fidelity that the model's floor has if none is set: below it, views of the model in
+// docs/quality.md lose more than a tenth of their right answers.
+inline constexpr double kDefaultFloorFidelity = 0.9;
 
 // The rung of `floor`; nothing: the rung of kDefaultFloorFidelity, or the smallest if no fidelity
 // is measured. FAILED_PRECONDITION if the floor is a fidelity and the ladder has none measured.

@@ -197,7 +197,7 @@ constexpr OptionRow kTable[] = {
      [](std::string_view t, Options& o) { return SetWhole(t, 1, 1000, o.rungs); },
      [](const Options& o) { return absl::StrCat(o.rungs); }},
     {kLadder, "floor", "BUDGET",
-     "Smallest view that any reply may use: compute (0.4, 40%) or fidelity:0.8; fidelity:0.6 if not set.",
+     "Smallest view that any reply may use: compute (0.4, 40%) or fidelity:0.8; fidelity:0.9 if not set.",
      SetFloor, GetFloor},
 
     {kExecution, "engine", "real|simulated:PROFILE.json",

@@ -41,7 +41,7 @@ TEST_F(ServedModelBuilderTest, TheFloorIsAFidelityUnlessOneIsSet) {
   const auto half = Build(model, ComputeTarget{0.5});
   EXPECT_LE(half->ladder.rung(half->floor_rung).compute, 0.5);
   EXPECT_GT(half->ladder.rung(half->floor_rung + 1).compute, 0.5);
-  EXPECT_EQ(Build(MakeModel(0.9), std::nullopt)->floor_rung, 0);
+  EXPECT_EQ(Build(MakeModel(0.95), std::nullopt)->floor_rung, 0);
 }
 
 }  // namespace
