@@ -61,8 +61,8 @@ ServiceTest::~ServiceTest() {
 
 void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   executor_ = *Executor::Create(executor_options_,
-                                std::make_unique<ElasticPolicy>(ElasticPolicy::Options()),
-                                &engine_, &scheduler_metrics_);
+                                std::make_unique<ElasticPolicy>(ElasticPolicy::Options()), &engine_,
+                                &scheduler_metrics_);
   TenantDirectory::Options tenants;
   if (!tenants_file_.empty()) tenants.path = folder_.Write("tenants.yaml", tenants_file_);
   tenants.clock = &rate_clock_;
