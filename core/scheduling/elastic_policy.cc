@@ -252,11 +252,13 @@ void ElasticPolicy::MoveCap(Tenant& tenant, double now) const {
 }
 
 TenantGovernances ElasticPolicy::Governance(absl::Time /*now*/) const {
+  double active_weight = 0;
+  for (const Tenant* tenant : active_) active_weight += tenant->weight;
   TenantGovernances all;
   for (const auto& tenant : tenants_) {
     TenantGovernance& one = all.emplace_back();
     one.cap_rung = tenant->cap;
-    one.share = tenant->active ? tenant->limit : 0;
+    one.share = tenant->weight / (active_weight + (tenant->active ? 0 : tenant->weight));
     one.demand = tenant->demand;
     one.queued_items = tenant->queue.waiting() + tenant->queue.ready();
   }

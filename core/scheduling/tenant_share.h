@@ -18,7 +18,7 @@ struct TenantShare {
 struct TenantGovernance {
   // Rung of the ladder last seen that its tasks are not served above; the ladder's highest: no cap.
   int cap_rung = 0;
-  double share = 0;         // of all engine time, by weight among the tenants with work, [0, 1]
+  double share = 0;         // of all engine time, by weight among it and those with work, [0, 1]
   double demand = 0;        // engine time asked for at wanted rungs ÷ engine time there is, >= 0
   size_t queued_items = 0;  // waiting, being prepared, or ready
 };

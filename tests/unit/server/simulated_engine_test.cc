@@ -121,7 +121,7 @@ TEST_F(SimulatedEngineTest, IsServedLikeAModel) {
   const auto model = MakeSimulatedModel(Profile(), "sim", std::nullopt);
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ((*model)->name, "sim");
-  EXPECT_EQ((*model)->floor_rung, 1) << "the default floor is a fidelity of 0.6";
+  EXPECT_EQ((*model)->floor_rung, 2) << "the default floor is a fidelity of 0.9";
   EXPECT_EQ((*model)->config.embed_dim, 8);
   EXPECT_EQ((*model)->latency->BatchTime(0, 1), absl::Milliseconds(2));
   EXPECT_TRUE((*model)->pooling(EmbeddingKind::kDefault).status.ok());
@@ -144,7 +144,7 @@ TEST_F(SimulatedEngineTest, WorkersRunBatchesSideBySide) {
   options.scheduler.workers = kWorkers;
   options.on_worker_start = [&engine](int worker) { engine.StartWorker(worker); };
   auto executor =
-      Executor::Create(options, std::make_unique<ElasticPolicy>(ElasticPolicy::Options()),
+      Executor::Create(options, std::make_unique<ElasticPolicy>(ElasticPolicy::Options{.workers = kWorkers}),
                        engine.backend(), nullptr);
   ASSERT_TRUE(executor.ok()) << executor.status();
   std::vector<std::unique_ptr<ImageTask>> tasks;
