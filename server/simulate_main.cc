@@ -38,6 +38,7 @@ struct Flags {
   std::vector<std::string> policies = {"elastic", "slackfit", "max-accuracy", "max-batch",
                                        "lowest"};
   std::vector<std::string> arrivals;  // instead of the standard loads
+  std::string experiment = "policies";
   bool json = false;
 };
 
@@ -97,6 +98,52 @@ void PrintRow(const std::string& policy, const Scores& scores, const Scores* ref
   std::cout << std::endl;
 }
 
+struct Setting {
+  SimulationOptions options;
+  double capacity = 0, dense_capacity = 0;
+  absl::Duration deadline;
+};
+
+// A greedy tenant beside one that asks for 20 … 90 % of its half.
+absl::Status RunGreedy(const Flags& flags, const Setting& setting) {
+  std::cout
+      << "one tenant asks for 10 x its half of the server, the other for\n"
+         "  C      in time, beside and alone   compute, beside and alone    greedy: in time\n";
+  for (const double load : {0.1, 0.2, 0.3, 0.4, 0.45}) {
+    std::vector<double> in_time, in_time_alone, compute, compute_alone, greedy;
+    for (int seed = 0; seed < flags.seeds; ++seed) {
+      ASSIGN_OR_RETURN(const GreedyTenant outcome,
+                       SimulateGreedyTenant(setting.options, setting.capacity, load,
+                                            setting.deadline, flags.seconds, seed));
+      in_time.push_back(outcome.modest.attainment());
+      in_time_alone.push_back(outcome.alone.attainment());
+      compute.push_back(outcome.modest.mean_compute());
+      compute_alone.push_back(outcome.alone.mean_compute());
+      greedy.push_back(outcome.greedy.attainment());
+    }
+    std::cout << absl::StrFormat("  %.2f   %.5f  %.5f            %.4f  %.4f               %.4f\n",
+                                 load, Mean(in_time), Mean(in_time_alone), Mean(compute),
+                                 Mean(compute_alone), Mean(greedy));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RunStep(const Flags& flags, const Setting& setting) {
+  std::cout << "load 0.5 x dense, a step up for half of the time, and back\n"
+               "  x dense   late replies, at most s after the step   full budget, s after it   "
+               "shed   mean compute   moves of the cap\n";
+  for (int seed = 0; seed < flags.seeds; ++seed) {
+    ASSIGN_OR_RETURN(const LoadStep step,
+                     SimulateLoadStep(setting.options, setting.capacity, setting.dense_capacity,
+                                      setting.deadline, flags.seconds, seed));
+    std::cout << absl::StrFormat("  %.2f      %zu, %.1f   %.1f   %zu   %.3f   %zu\n",
+                                 step.times_dense, step.result.total.late, step.in_deadline_after,
+                                 step.full_budget_after, step.result.total.shed,
+                                 step.result.total.mean_compute(), step.result.cap_moves);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Flags& flags) {
   ASSIGN_OR_RETURN(const SimulatedProfile profile, ReadSimulatedProfile(flags.profile));
   SimulationOptions options;
@@ -112,6 +159,9 @@ absl::Status Run(const Flags& flags) {
       SustainedRate(profile.latency, profile.ladder.dense(), flags.workers, kMaxBatch);
   const double deadline = flags.deadline * flags.workers / capacity;
   const double seconds = flags.requests > 0 ? flags.requests / (0.8 * capacity) : flags.seconds;
+  const Setting setting{options, capacity, dense, absl::Seconds(deadline)};
+  if (flags.experiment == "greedy") return RunGreedy(flags, setting);
+  if (flags.experiment == "step") return RunStep(flags, setting);
   std::vector<Scenario> scenarios;
   for (const std::string& arrivals : flags.arrivals) scenarios.push_back({arrivals, arrivals, {}});
   if (scenarios.empty()) scenarios = StandardScenarios(capacity, flags.workers, seconds);
@@ -182,6 +232,10 @@ int Main(int argc, char** argv) {
   app.add_option("--policies", flags.policies,
                  "elastic, slackfit, max-accuracy, max-batch, lowest, fixed:RUNG")
       ->delimiter(',')
+      ->capture_default_str();
+  app.add_option("--experiment", flags.experiment,
+                 "policies side by side, a greedy tenant, or a step of the load")
+      ->check(CLI::IsMember({"policies", "greedy", "step"}))
       ->capture_default_str();
   app.add_option(
       "--arrivals", flags.arrivals,

@@ -22,8 +22,11 @@ constexpr double kLongestDeadline = 2.0;
 constexpr double kDeadlineGain = 1.0 / 32;
 // Shares and caps are looked at no more often.
 constexpr double kGovernPeriod = 0.002;
-// The band around its share in which a tenant's cap rests, and the least time between two rises.
+// The band around its share in which a tenant's cap rests: at least, and in standard deviations of
+// a rate that is measured on so few arrivals. The least time between two rises.
 constexpr double kBand = 0.04;
+constexpr double kBandDeviations = 2.5;
+constexpr double kWidestBand = 0.4;
 constexpr double kRisePeriod = 0.1;
 // A tenant that has had no task for so many rate windows is forgotten by the shares.
 constexpr double kForgottenAfter = 8;
@@ -40,6 +43,7 @@ constexpr double kBatchTimeGain = 1.0 / 256;
 // Typical deviations of the quick arrival rate that are taken for chance, and the weight of one
 // arrival in what is typical.
 constexpr double kSpreads = 2.5;
+constexpr double kChanceArrivals = 4;  // as many more in the quick window say nothing, besides
 constexpr double kSpreadGain = 1.0 / 2048;
 constexpr size_t kLadders = 4;
 constexpr absl::Duration kShortestRetry = absl::Milliseconds(20);
@@ -59,10 +63,14 @@ absl::Time Deadline(const TaskSpec& spec) {
 }  // namespace
 
 struct ElasticPolicy::Tenant {
-  Tenant(int number, absl::Duration window, absl::Duration quick_window)
-      : index(number), arrivals(window), quick_arrivals(quick_window) {}
+  Tenant(int number, absl::Duration window, absl::Duration quick)
+      : index(number),
+        quick_window(absl::ToDoubleSeconds(quick)),
+        arrivals(window),
+        quick_arrivals(quick) {}
 
   const int index;
+  const double quick_window;  // seconds
   double weight = 1;
   TenantQueue queue;
   ArrivalCurve arrivals;
@@ -89,7 +97,8 @@ struct ElasticPolicy::Tenant {
   WeightedCurve Rate(double now, double seconds) const {
     const double slow = Arrivals(now);
     const double quick = quick_arrivals.Factor(now) * quick_arrivals.counts().tasks();
-    const double rise = slow > 0 ? quick / slow - kSpreads * rate_spread : 0;
+    const double chance = kSpreads * rate_spread * slow + kChanceArrivals / quick_window;
+    const double rise = slow > 0 ? (quick - chance) / slow : 0;
     return {&arrivals.counts(), arrivals.Factor(now) * std::max(1.0, rise) * seconds};
   }
   void CountArrival(const TaskSpec& spec, double now) {
@@ -239,14 +248,16 @@ void ElasticPolicy::MoveCap(Tenant& tenant, double now) const {
     const Cap fits = HighestCap(curve, times, seconds);
     return fits.cost > seconds ? 0 : std::min(fits.rung + 1, top);
   };
+  const double counted = 2 * tenant.Arrivals(now) * absl::ToDoubleSeconds(options_.rate_window);
+  const double band =
+      std::min(kWidestBand, kBand + kBandDeviations / std::sqrt(std::max(1.0, counted)));
+  // Between what fits and what would fit with two bands more, the cap rests; it never keeps the
+  // tenant from what fits.
   const int cap = std::min(tenant.cap, top);
-  if (const int low = cap_for(budget * (1 + kBand)); low < cap) {
-    tenant.cap = low;
-    return;
-  }
-  if (now - tenant.raised_at < kRisePeriod) return;
-  if (const int high = cap_for(budget * (1 - kBand)); high > cap) {
+  if (const int high = cap_for(budget * (1 + 2 * band)); high < cap) {
     tenant.cap = high;
+  } else if (cap_for(budget) > cap && now - tenant.raised_at >= kRisePeriod) {
+    tenant.cap = cap_for(budget * (1 + band));
     tenant.raised_at = now;
   }
 }
@@ -429,8 +440,14 @@ void ElasticPolicy::GiveUpHopeless(Tenant& tenant, double now) {
 // there are (1: all).
 Cap ElasticPolicy::CapNow(const Tenant& tenant, LatencyModel& model, double longest,
                           double now) const {
-  const double wait = SteadyWait(tenant);
-  const double horizon = std::max(Horizon(tenant, now), 1.5 * wait);
+  double wait = SteadyWait(tenant);
+  double horizon = std::max(Horizon(tenant, now), 1.5 * wait);
+  if (const QueuedTask* last = tenant.queue.LeastUrgent()) {
+    // A burst that nothing follows is due all at once, and ever sooner.
+    const double slack = static_cast<double>(DueOf(*last)) * 1e-9 - now;
+    horizon = std::min(horizon, std::max(slack, model.BatchTime(0, 1)));
+    wait = std::min(wait, horizon / 1.5);
+  }
   const WeightedCurve curves[] = {
       {&tenant.queue.backlog(), 1},
       tenant.Rate(now, horizon - wait),

@@ -72,7 +72,7 @@ TaskClass* TenantQueue::MostUrgent(State state) {
   return best;
 }
 
-QueuedTask* TenantQueue::LeastUrgent() {
+QueuedTask* TenantQueue::LeastUrgent() const {
   const Urgency* last = nullptr;
   for (const auto& of : classes_) {
     for (const UrgencySet* set : {&of->waiting, &of->ready}) {

@@ -52,7 +52,7 @@ class TenantQueue {
   // The class whose first waiting (or ready) task is due first; null if none waits.
   TaskClass* MostUrgent(QueuedTask::State state);
   // The task that is due last of those that wait or are ready; null if there is none.
-  QueuedTask* LeastUrgent();
+  QueuedTask* LeastUrgent() const;
   const std::vector<std::unique_ptr<TaskClass>>& classes() const { return classes_; }
 
   size_t waiting() const { return waiting_; }

@@ -4,14 +4,17 @@
 #include <array>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "core/base/status_macros.h"
 #include "core/load/arrival_spec.h"
+#include "core/scheduling/baseline_policies.h"
 
 namespace snapvit {
 namespace {
 
+constexpr int kMaxBatch = 16;
 constexpr double kBase = 0.19;  // of C, constant, of the bursty loads
 
 std::string Bursty(double capacity, double load, int cv_squared) {
@@ -83,6 +86,56 @@ PairedDifference Compare(const std::vector<double>& ours, const std::vector<doub
   for (size_t i = 0; i < ours.size(); ++i) squares += std::pow(ours[i] - theirs[i] - mean, 2);
   const double error = std::sqrt(squares / (count - 1) / count) * StudentT(ours.size() - 1);
   return {mean, mean - error, mean + error};
+}
+
+absl::StatusOr<GreedyTenant> SimulateGreedyTenant(const SimulationOptions& options, double capacity,
+                                                  double load, absl::Duration deadline,
+                                                  double seconds, uint64_t seed) {
+  const int top = options.latency->rungs() - 1;
+  SimulatedStream modest{.tenant = 0, .wanted = top, .deadline = deadline};
+  SimulatedStream greedy{.tenant = 1, .wanted = top, .deadline = deadline};
+  ASSIGN_OR_RETURN(modest.arrivals,
+                   DrawArrivals(absl::StrFormat("gamma:2@%.6f", load * capacity), seconds, seed));
+  ASSIGN_OR_RETURN(greedy.arrivals, DrawArrivals(absl::StrFormat("poisson@%.6f", 5 * capacity),
+                                                 seconds, seed + 1000));
+  GreedyTenant outcome;
+  ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy,
+                   MakePolicy("elastic", options.workers, kMaxBatch));
+  SimulationResult both = Simulate(options, {modest, greedy}, std::move(policy));
+  outcome.modest = std::move(both.streams[0]);
+  outcome.greedy = std::move(both.streams[1]);
+  SimulationOptions half = options;
+  half.workers = options.workers / 2;
+  ASSIGN_OR_RETURN(policy, MakePolicy("elastic", half.workers, kMaxBatch));
+  outcome.alone = Simulate(half, {modest}, std::move(policy)).total;
+  return outcome;
+}
+
+absl::StatusOr<LoadStep> SimulateLoadStep(const SimulationOptions& options, double capacity,
+                                          double dense_capacity, absl::Duration deadline,
+                                          double seconds, uint64_t seed) {
+  LoadStep step;
+  step.up_at = seconds / 4;
+  step.down_at = 3 * seconds / 4;
+  step.times_dense = std::min(2.0, 0.9 * capacity / dense_capacity);
+  const double low = 0.5 * dense_capacity;
+  SimulatedStream stream{.wanted = options.latency->rungs() - 1, .latency_target = deadline};
+  ASSIGN_OR_RETURN(stream.arrivals,
+                   DrawArrivals(absl::StrFormat("poisson@%.6f:%fs,%.6f:%fs,%.6f", low, step.up_at,
+                                                step.times_dense * dense_capacity,
+                                                step.down_at - step.up_at, low),
+                                seconds, seed));
+  ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy,
+                   MakePolicy("elastic", options.workers, kMaxBatch));
+  step.result = Simulate(options, {stream}, std::move(policy));
+  for (size_t i = 0; i < step.result.timeline.size(); ++i) {
+    const SimulatedBin& bin = step.result.timeline[i];
+    const double end = static_cast<double>(i + 1) * options.bin_seconds;
+    if (bin.missed > 0 && end > step.up_at) step.in_deadline_after = end - step.up_at;
+    const bool dense = bin.compute_sum >= 0.999 * static_cast<double>(bin.sent);
+    if (!dense && end > step.down_at) step.full_budget_after = end - step.down_at;
+  }
+  return step;
 }
 
 }  // namespace snapvit

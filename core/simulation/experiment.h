@@ -42,6 +42,31 @@ struct PairedDifference {
 // REQUIRES: as many of both, at least two.
 PairedDifference Compare(const std::vector<double>& ours, const std::vector<double>& theirs);
 
+// One tenant that asks for ten times its share beside one that keeps to its own.
+struct GreedyTenant {
+  SimulatedOutcome modest;  // beside the greedy one
+  SimulatedOutcome alone;   // the same requests on half of the workers, alone
+  SimulatedOutcome greedy;
+};
+// Two tenants of equal weight; the modest one has a bursty load (CV² 2) of `load` × C, the greedy
+// one 10 × C / 2. REQUIRES: an even number of workers.
+absl::StatusOr<GreedyTenant> SimulateGreedyTenant(const SimulationOptions& options, double capacity,
+                                                  double load, absl::Duration deadline,
+                                                  double seconds, uint64_t seed);
+
+// A load that steps up from half of what the server can do dense, for half of the time, and back.
+struct LoadStep {
+  SimulationResult result;
+  double up_at = 0, down_at = 0;  // seconds
+  double times_dense = 0;         // load ÷ dense capacity in between
+  double in_deadline_after = 0;   // seconds after the step from which every reply is in time
+  double full_budget_after = 0;   // seconds after the step back from which all is served dense
+};
+// Poisson arrivals; the step is to min(2, 0.9 C / dense capacity) × dense capacity.
+absl::StatusOr<LoadStep> SimulateLoadStep(const SimulationOptions& options, double capacity,
+                                          double dense_capacity, absl::Duration deadline,
+                                          double seconds, uint64_t seed);
+
 }  // namespace snapvit
 
 #endif  // SNAPVIT_CORE_SIMULATION_EXPERIMENT_H_

@@ -62,9 +62,8 @@ ServiceTest::~ServiceTest() {
 void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   ElasticPolicy::Options policy;
   policy.workers = executor_options_.scheduler.workers;
-  executor_ = *Executor::Create(executor_options_,
-                                std::make_unique<ElasticPolicy>(policy), &engine_,
-                                &scheduler_metrics_);
+  executor_ = *Executor::Create(executor_options_, std::make_unique<ElasticPolicy>(policy),
+                                &engine_, &scheduler_metrics_);
   TenantDirectory::Options tenants;
   if (!tenants_file_.empty()) tenants.path = folder_.Write("tenants.yaml", tenants_file_);
   tenants.clock = &rate_clock_;

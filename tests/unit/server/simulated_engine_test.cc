@@ -143,9 +143,9 @@ TEST_F(SimulatedEngineTest, WorkersRunBatchesSideBySide) {
   Executor::Options options;
   options.scheduler.workers = kWorkers;
   options.on_worker_start = [&engine](int worker) { engine.StartWorker(worker); };
-  auto executor =
-      Executor::Create(options, std::make_unique<ElasticPolicy>(ElasticPolicy::Options{.workers = kWorkers}),
-                       engine.backend(), nullptr);
+  auto executor = Executor::Create(
+      options, std::make_unique<ElasticPolicy>(ElasticPolicy::Options{.workers = kWorkers}),
+      engine.backend(), nullptr);
   ASSERT_TRUE(executor.ok()) << executor.status();
   std::vector<std::unique_ptr<ImageTask>> tasks;
   for (int i = 0; i < kTasks; ++i) {

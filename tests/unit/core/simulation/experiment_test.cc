@@ -28,11 +28,11 @@ TEST(Experiment, DrawsTheSameLoadForASeed) {
   EXPECT_NEAR(a->size(), 3000, 300);
 }
 
-// What docs/scheduling.md promises, in small: on every standard load the elastic policy keeps what
-// SlackFit keeps, at a higher fidelity, or keeps more of the deadlines.
-TEST(Experiment, ElasticKeepsMoreDeadlinesOrFidelityThanSlackFit) {
-  constexpr int kRungs = 7;
-  constexpr int kWorkers = 8;
+constexpr int kRungs = 7;
+constexpr int kWorkers = 8;
+
+// Times in proportion to compute, with little to gain from batches.
+SimulationOptions Options() {
   SimulationOptions options;
   options.workers = kWorkers;
   std::vector<std::vector<absl::Duration>> times(kRungs);
@@ -45,6 +45,13 @@ TEST(Experiment, ElasticKeepsMoreDeadlinesOrFidelityThanSlackFit) {
     }
   }
   options.latency = std::make_shared<const LatencyTable>(*LatencyTable::Create(batches, times));
+  return options;
+}
+
+// What docs/scheduling.md promises, in small: on every standard load the elastic policy keeps what
+// SlackFit keeps, at a higher fidelity, or keeps more of the deadlines.
+TEST(Experiment, ElasticKeepsMoreDeadlinesOrFidelityThanSlackFit) {
+  SimulationOptions options = Options();
   const double capacity = SustainedRate(*options.latency, 0, kWorkers, 16);
   for (const Scenario& scenario : StandardScenarios(capacity, kWorkers, 4)) {
     options.worker_stops_at = scenario.worker_stops_at;
@@ -61,6 +68,31 @@ TEST(Experiment, ElasticKeepsMoreDeadlinesOrFidelityThanSlackFit) {
     EXPECT_GE(ours.attainment(), 0.999) << scenario.name;
     EXPECT_GT(ours.mean_fidelity(), theirs.mean_fidelity()) << scenario.name;
   }
+}
+
+TEST(Experiment, AGreedyTenantCostsTheOthersNothing) {
+  const SimulationOptions options = Options();
+  const double capacity = SustainedRate(*options.latency, 0, kWorkers, 16);
+  for (const double load : {0.1, 0.3}) {
+    const auto outcome = SimulateGreedyTenant(options, capacity, load,
+                                              absl::Seconds(36 * kWorkers / capacity), 5, 1);
+    ASSERT_TRUE(outcome.ok()) << outcome.status();
+    EXPECT_GE(outcome->modest.attainment(), 0.98 * outcome->alone.attainment()) << load;
+    EXPECT_GE(outcome->modest.mean_compute(), 0.98 * outcome->alone.mean_compute()) << load;
+    EXPECT_GT(outcome->greedy.in_time, 0u);
+  }
+}
+
+TEST(Experiment, AStepOfTheLoadIsAbsorbedAndQualityComesBack) {
+  const SimulationOptions options = Options();
+  const double capacity = SustainedRate(*options.latency, 0, kWorkers, 16);
+  const double dense = SustainedRate(*options.latency, kRungs - 1, kWorkers, 16);
+  const auto step =
+      SimulateLoadStep(options, capacity, dense, absl::Seconds(36 * kWorkers / capacity), 40, 2);
+  ASSERT_TRUE(step.ok()) << step.status();
+  EXPECT_EQ(step->result.total.shed, 0u);
+  EXPECT_LE(step->in_deadline_after, 0.2);
+  EXPECT_LE(step->full_budget_after, 2);
 }
 
 }  // namespace
