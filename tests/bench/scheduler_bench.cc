@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/scheduling/deadline_policy.h"
+#include "core/scheduling/elastic_policy.h"
 #include "core/scheduling/scheduler.h"
 #include "tests/testing/fake_clock.h"
 
@@ -174,6 +175,55 @@ BENCHMARK(BM_StartBatch)->Apply(Sizes);
 BENCHMARK(BM_FinishBatch)->Apply(Sizes);
 BENCHMARK(BM_StartPrepare)->Apply(Sizes);
 BENCHMARK(BM_Submit)->Apply(Sizes);
+
+// The server's policy, with tenants and budgets mixed: 8 rungs of 20 us and more, deadlines of 1 s.
+void BM_ElasticStartBatch(benchmark::State& state) {
+  const auto queued = static_cast<int>(state.range(0));
+  const auto tenants = static_cast<int>(state.range(1));
+  constexpr int kElasticRungs = 31;
+  std::vector<std::vector<absl::Duration>> times;
+  for (int rung = 0; rung < kElasticRungs; ++rung) {
+    times.push_back({absl::Microseconds(20 + rung), absl::Microseconds(16 * (18 + rung))});
+  }
+  const auto profile =
+      std::make_shared<const LatencyTable>(*LatencyTable::Create({1, 16}, std::move(times)));
+  FakeClock clock;
+  ElasticPolicy::Options options;
+  options.patience = absl::Hours(1);
+  Scheduler scheduler({&clock, 1, {1u << 20, size_t{1} << 40, absl::Hours(100)}, 2},
+                      std::make_unique<ElasticPolicy>(options));
+  std::mt19937 random(1);
+  std::deque<NullTask> tasks;
+  Completions done;
+  const auto submit = [&] {
+    TaskSpec spec;
+    spec.tenant = static_cast<int>(random() % tenants);
+    spec.wanted = kElasticRungs - 1 - static_cast<int>(random() % 4) * 4;
+    spec.latency = profile;
+    spec.needs_preparation = false;
+    spec.soft_deadline = clock.Now() + absl::Seconds(1);
+    Task* const task = &tasks.emplace_back(std::move(spec));
+    if (!scheduler.Submit({&task, 1}, &done).ok()) std::abort();
+  };
+  for (int i = 0; i < queued; ++i) submit();
+  for (auto _ : state) {
+    size_t size = 0;
+    Timed(state, [&] { size = scheduler.StartBatch(0, &done).size(); });
+    clock.Advance(absl::Microseconds(50));
+    scheduler.FinishBatch(0, std::vector<absl::Status>(size), &done);
+    done.clear();
+    for (size_t i = 0; i < size; ++i) submit();
+  }
+  scheduler.Abort(&done);
+}
+BENCHMARK(BM_ElasticStartBatch)
+    ->UseManualTime()
+    ->ArgNames({"queued", "tenants"})
+    ->Args({100, 1})
+    ->Args({10000, 1})
+    ->Args({10000, 8})
+    ->Args({10000, 100})
+    ->Iterations(20000);
 
 }  // namespace
 }  // namespace snapvit
