@@ -1,7 +1,6 @@
 #include "core/scheduling/baseline_policies.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,14 +12,6 @@ namespace snapvit {
 namespace {
 
 constexpr int kSlackFitBuckets = 32;
-
-double Seconds(absl::Time time) { return static_cast<double>(absl::ToUnixNanos(time)) * 1e-9; }
-
-int64_t DueOf(const QueuedTask& task) {
-  const absl::Time due = std::min(task.spec().hard_deadline, task.spec().soft_deadline);
-  return due == absl::InfiniteFuture() ? std::numeric_limits<int64_t>::max()
-                                       : absl::ToUnixNanos(due);
-}
 
 int LargestBatch(const LatencyModel& model, int rung, double slack, int queued) {
   int batch = std::min(queued, model.max_batch());
@@ -131,11 +122,11 @@ const LatencyModel* RulePolicy::ModelOf(const TaskSpec& spec) {
 
 void RulePolicy::Add(QueuedTask* task) {
   UrgencySet& set = task->state == QueuedTask::State::kReady ? ready_ : waiting_;
-  set.insert({DueOf(*task), task->sequence, task});
+  set.insert({task, task->spec().due()});
 }
 
 void RulePolicy::Remove(QueuedTask* task) {
-  const Urgency key{DueOf(*task), task->sequence, task};
+  const Urgency key(task, task->spec().due());
   if (given_up_.erase(key) > 0) return;
   (task->state == QueuedTask::State::kReady ? ready_ : waiting_).erase(key);
 }
@@ -148,7 +139,7 @@ QueuedTask* RulePolicy::TakeToPrepare(absl::Time /*now*/, const PrepareQuota& qu
 }
 
 void RulePolicy::TakeBatch(int /*worker*/, absl::Time time, std::vector<Choice>& batch) {
-  const double now = Seconds(time);
+  const double now = UnixSeconds(time);
   RungAndBatch choice;
   while (!ready_.empty()) {
     const TaskSpec& spec = ready_.begin()->task->spec();
@@ -156,12 +147,12 @@ void RulePolicy::TakeBatch(int /*worker*/, absl::Time time, std::vector<Choice>&
     choice = {spec.wanted, max_batch()};
     if (model == nullptr) break;
     if (spec.hard_deadline < absl::InfiniteFuture() &&
-        now + rule_->LeastTime(*model) > Seconds(spec.hard_deadline)) {
+        now + rule_->LeastTime(*model) > UnixSeconds(spec.hard_deadline)) {
       given_up_.insert(*ready_.begin());
       ready_.erase(ready_.begin());
       continue;
     }
-    const double slack = static_cast<double>(ready_.begin()->due_ns) * 1e-9 - now;
+    const double slack = ready_.begin()->Slack(now);
     choice = rule_->Choose(*model, slack, static_cast<int>(ready_.size()));
     break;
   }

@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "core/scheduling/latency_model.h"
 #include "core/scheduling/policy.h"
-#include "core/scheduling/tenant_queue.h"
+#include "core/scheduling/urgency.h"
 
 namespace snapvit {
 

@@ -20,9 +20,8 @@ DeadlinePolicy::Group* DeadlinePolicy::MostUrgent(Groups& groups) {
   return best;
 }
 
-DeadlinePolicy::Urgency DeadlinePolicy::UrgencyOf(QueuedTask* task) const {
-  const absl::Time due = std::min(task->spec().hard_deadline, task->arrival + patience_);
-  return {absl::ToUnixNanos(due), task->sequence, task};
+Urgency DeadlinePolicy::UrgencyOf(QueuedTask* task) const {
+  return {task, std::min(task->spec().hard_deadline, task->arrival + patience_)};
 }
 
 DeadlinePolicy::Groups& DeadlinePolicy::GroupsOf(const QueuedTask& task) {

@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
-#include "absl/container/btree_set.h"
 #include "absl/time/time.h"
 #include "core/scheduling/policy.h"
+#include "core/scheduling/urgency.h"
 
 namespace snapvit {
 
@@ -31,21 +31,11 @@ class DeadlinePolicy final : public Policy {
   void TakeBatch(int worker, absl::Time now, std::vector<Choice>& batch) override;
 
  private:
-  // Place in the order; smaller is sooner.
-  struct Urgency {
-    int64_t due_ns =
-        0;  // Unix time: half the size of absl::Time, which doubles the width of the tree
-    uint64_t sequence = 0;
-    QueuedTask* task = nullptr;
-    bool operator<(const Urgency& other) const {
-      return due_ns != other.due_ns ? due_ns < other.due_ns : sequence < other.sequence;
-    }
-  };
   // Tasks that can share a batch, most urgent first.
   struct Group {
     uint64_t ladder = 0;
     int rung = 0;
-    absl::btree_set<Urgency> tasks;
+    UrgencySet tasks;
   };
   // The groups that are not empty: as many as rungs are wanted at the moment, so a scan is cheap.
   using Groups = std::vector<Group>;

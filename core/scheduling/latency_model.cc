@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace snapvit {
 namespace {
@@ -24,10 +25,13 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 }  // namespace
 
 LatencyModel::LatencyModel(std::shared_ptr<const LatencyTable> table, int max_batch)
-    : rungs_(table->rungs()), max_batch_(max_batch), task_times_(kLevels) {
+    : table_(std::move(table)),
+      rungs_(table_->rungs()),
+      max_batch_(max_batch),
+      task_times_(kLevels) {
   for (int rung = 0; rung < rungs_; ++rung) {
     for (int batch = 1; batch <= max_batch_; ++batch) {
-      profile_.push_back(absl::ToDoubleSeconds(table->BatchTime(rung, batch)));
+      profile_.push_back(absl::ToDoubleSeconds(table_->BatchTime(rung, batch)));
     }
   }
 }

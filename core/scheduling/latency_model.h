@@ -18,6 +18,7 @@ class LatencyModel {
   // REQUIRES: max_batch >= 1.
   LatencyModel(std::shared_ptr<const LatencyTable> table, int max_batch);
 
+  const std::shared_ptr<const LatencyTable>& table() const { return table_; }
   int rungs() const { return rungs_; }
   int max_batch() const { return max_batch_; }
 
@@ -39,6 +40,7 @@ class LatencyModel {
   const std::vector<double>& TaskTimes(double longest);
 
  private:
+  const std::shared_ptr<const LatencyTable> table_;
   const int rungs_;
   const int max_batch_;
   std::vector<double> profile_;                  // [rung][batch - 1], seconds

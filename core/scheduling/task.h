@@ -4,6 +4,7 @@
 #ifndef SNAPVIT_CORE_SCHEDULING_TASK_H_
 #define SNAPVIT_CORE_SCHEDULING_TASK_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,6 +31,9 @@ struct TaskSpec {
   absl::Time hard_deadline = absl::InfiniteFuture();  // on the scheduler's clock; nothing is done
                                                       // for the task from then on
   absl::Time soft_deadline = absl::InfiniteFuture();  // picks rungs, never cancels
+  // The sooner of the deadlines.
+  absl::Time due() const { return std::min(hard_deadline, soft_deadline); }
+
   size_t bytes = 0;  // held from submission until compute starts (the encoded image)
   size_t prepared_bytes =
       0;  // held in addition from the start of the preparation until compute starts

@@ -32,16 +32,17 @@ void TenantQueue::DropIfEmpty(const TaskClass& of) {
   classes_.pop_back();
 }
 
-void TenantQueue::Add(QueuedTask* task, int64_t due_ns) {
-  ClassOf(task->spec()).SetOf(task->state).insert({due_ns, task->sequence, task});
+void TenantQueue::Add(const Urgency& urgency) {
+  QueuedTask* const task = urgency.task;
+  ClassOf(task->spec()).SetOf(task->state).insert(urgency);
   Count(*task, 1);
 }
 
-void TenantQueue::Remove(QueuedTask* task, int64_t due_ns) {
-  if (given_up_.erase({due_ns, task->sequence, task}) > 0) return;
+void TenantQueue::Remove(const Urgency& urgency) {
+  if (given_up_.erase(urgency) > 0) return;
+  QueuedTask* const task = urgency.task;
   TaskClass& of = ClassOf(task->spec());
-  [[maybe_unused]] const size_t erased =
-      of.SetOf(task->state).erase({due_ns, task->sequence, task});
+  [[maybe_unused]] const size_t erased = of.SetOf(task->state).erase(urgency);
   assert(erased == 1);
   Count(*task, -1);
   DropIfEmpty(of);
@@ -72,14 +73,14 @@ TaskClass* TenantQueue::MostUrgent(State state) {
   return best;
 }
 
-QueuedTask* TenantQueue::LeastUrgent() const {
+const Urgency* TenantQueue::LeastUrgent() const {
   const Urgency* last = nullptr;
   for (const auto& of : classes_) {
     for (const UrgencySet* set : {&of->waiting, &of->ready}) {
       if (!set->empty() && (last == nullptr || *last < *set->rbegin())) last = &*set->rbegin();
     }
   }
-  return last == nullptr ? nullptr : last->task;
+  return last;
 }
 
 }  // namespace snapvit

@@ -7,22 +7,11 @@
 #include <memory>
 #include <vector>
 
-#include "absl/container/btree_set.h"
 #include "core/scheduling/demand_curve.h"
 #include "core/scheduling/policy.h"
+#include "core/scheduling/urgency.h"
 
 namespace snapvit {
-
-// Place in the order; smaller is sooner.
-struct Urgency {
-  int64_t due_ns = 0;  // Unix time: half the size of absl::Time, which would widen the tree
-  uint64_t sequence = 0;
-  QueuedTask* task = nullptr;
-  bool operator<(const Urgency& other) const {
-    return due_ns != other.due_ns ? due_ns < other.due_ns : sequence < other.sequence;
-  }
-};
-using UrgencySet = absl::btree_set<Urgency>;
 
 // Tasks of one tenant that may be served with the same rungs.
 struct TaskClass {
@@ -41,9 +30,9 @@ struct TaskClass {
 // that the tenant asks for at the time.
 class TenantQueue {
  public:
-  // `due_ns` is the same for a task at every call.
-  void Add(QueuedTask* task, int64_t due_ns);
-  void Remove(QueuedTask* task, int64_t due_ns);
+  // The urgency of a task is the same at every call.
+  void Add(const Urgency& urgency);
+  void Remove(const Urgency& urgency);
   // The first of a set, which is not empty, leaves it.
   QueuedTask* TakeFirst(TaskClass& of, QueuedTask::State state);
   // A ready task that cannot be served in time any more: it waits for its expiry out of the way.
@@ -51,8 +40,8 @@ class TenantQueue {
 
   // The class whose first waiting (or ready) task is due first; null if none waits.
   TaskClass* MostUrgent(QueuedTask::State state);
-  // The task that is due last of those that wait or are ready; null if there is none.
-  QueuedTask* LeastUrgent() const;
+  // What is due last of all that waits or is ready; null if nothing does. Valid until a change.
+  const Urgency* LeastUrgent() const;
   const std::vector<std::unique_ptr<TaskClass>>& classes() const { return classes_; }
 
   size_t waiting() const { return waiting_; }

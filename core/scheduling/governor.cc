@@ -1,0 +1,181 @@
+#include "core/scheduling/governor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/scheduling/fair_share.h"
+
+namespace snapvit {
+namespace {
+
+constexpr double kUpdatePeriod = 0.002;
+// A tenant that has had no task for so many rate windows is forgotten by the shares.
+constexpr double kForgottenAfter = 8;
+// The band around its share in which a tenant's cap rests: at least, and in standard deviations of
+// a rate that is measured on so few arrivals. The least time between two rises.
+constexpr double kBand = 0.04;
+constexpr double kBandDeviations = 2.5;
+constexpr double kWidestBand = 0.4;
+constexpr double kRisePeriod = 0.1;
+// Batches that take this much longer per task than the best ones are inefficient.
+constexpr double kInefficient = 1.05;
+// The steady wait is at most this part of the horizon.
+constexpr double kLongestWait = 1 / 1.5;
+
+}  // namespace
+
+// --- Tenants ---
+
+TenantLoad& Governor::TenantOf(int index) {
+  while (tenants_.size() <= static_cast<size_t>(index)) {
+    const size_t next = tenants_.size();
+    tenants_.push_back(std::make_unique<TenantLoad>(static_cast<int>(next), options_.rate_window,
+                                                    options_.quick_window));
+    if (next < shares_.size()) tenants_[next]->weight = shares_[next].weight;
+  }
+  return *tenants_[index];
+}
+
+void Governor::SetShares(std::vector<TenantShare> shares) {
+  shares_ = std::move(shares);
+  for (size_t i = 0; i < tenants_.size(); ++i) {
+    tenants_[i]->weight = i < shares_.size() ? shares_[i].weight : 1;
+  }
+}
+
+TenantGovernances Governor::Report() const {
+  double active_weight = 0;
+  for (const TenantLoad* tenant : active_) active_weight += tenant->weight;
+  TenantGovernances all;
+  for (const auto& tenant : tenants_) {
+    TenantGovernance& one = all.emplace_back();
+    one.cap_rung = tenant->cap;
+    one.share = tenant->weight / (active_weight + (tenant->active ? 0 : tenant->weight));
+    one.demand = tenant->demand;
+    one.queued_items = tenant->queue.waiting() + tenant->queue.ready();
+  }
+  return all;
+}
+
+void Governor::Activate(TenantLoad& tenant) {
+  if (tenant.active) return;
+  tenant.active = true;
+  active_.push_back(&tenant);
+}
+
+// --- What deadlines leave ---
+
+double Governor::LongestBatch(const TenantLoad& tenant) const {
+  return options_.batch_share * tenant.deadline() / (1 + 1.0 / options_.workers);
+}
+
+// Nearly all of the deadline where others hardly ever come meanwhile.
+double Governor::Horizon(const TenantLoad& tenant, double now) const {
+  const double meanwhile = tenant.ArrivalRate(now) * tenant.deadline() / options_.workers;
+  const double reserve = (options_.batch_share - options_.horizon_share) * std::min(1.0, meanwhile);
+  return (options_.batch_share - reserve) * tenant.deadline();
+}
+
+// How long a task waits at steady load: for a worker, and a part of what is left.
+double Governor::SteadyWait(const TenantLoad& tenant) const {
+  const double for_worker = tenant.batch_time() / options_.workers;
+  const double left = options_.batch_share * tenant.deadline() - tenant.batch_time() - for_worker;
+  return for_worker + std::max(0.0, options_.wait_share * left);
+}
+
+// --- Shares and caps ---
+
+double Governor::Demand(const TenantLoad& tenant, double now) const {
+  if (tenant.model() == nullptr) return 0;
+  LatencyModel& model = *tenant.model();
+  const WeightedCurve curves[] = {
+      {&tenant.queue.backlog(), 1 / Horizon(tenant, now)},
+      tenant.ArrivalsIn(1, now),
+  };
+  return CostAtWanted(curves, model.TaskTimes(LongestBatch(tenant))) * model.factor() /
+         options_.workers;
+}
+
+void Governor::Update(double now, bool at_once) {
+  if (!at_once && now - updated_at_ < kUpdatePeriod) return;
+  updated_at_ = now;
+  const double forgotten = kForgottenAfter * absl::ToDoubleSeconds(options_.rate_window);
+  std::erase_if(active_, [&](TenantLoad* tenant) {
+    if (!tenant->queue.empty() || now - tenant->last_arrival() < forgotten) return false;
+    tenant->active = false;
+    tenant->demand = 0;
+    tenant->cap = TenantLoad::kNoCap;
+    return true;
+  });
+  std::vector<ShareClaim> claims;
+  for (TenantLoad* tenant : active_) {
+    tenant->demand = Demand(*tenant, now);
+    claims.push_back({tenant->demand, tenant->weight});
+  }
+  ShareOut(claims);
+  for (size_t i = 0; i < active_.size(); ++i) {
+    active_[i]->limit = claims[i].limit;
+    if (active_[i]->model() != nullptr) MoveCap(*active_[i], now);
+  }
+}
+
+void Governor::MoveCap(TenantLoad& tenant, double now) const {
+  LatencyModel& model = *tenant.model();
+  const std::vector<double>& times = model.TaskTimes(LongestBatch(tenant));
+  const WeightedCurve curve[] = {tenant.ArrivalsIn(1, now)};
+  const int top = model.rungs() - 1;
+  const double budget = tenant.limit * options_.workers / model.factor();
+  // The rung above the highest that fits: the backlog decides how often it is used, so that rungs
+  // that are far apart leave nothing of the engine unused.
+  const auto cap_for = [&](double seconds) {
+    const Cap fits = HighestCap(curve, times, seconds);
+    return fits.cost > seconds ? 0 : std::min(fits.rung + 1, top);
+  };
+  const double counted = 2 * tenant.ArrivalRate(now) * absl::ToDoubleSeconds(options_.rate_window);
+  const double band =
+      std::min(kWidestBand, kBand + kBandDeviations / std::sqrt(std::max(1.0, counted)));
+  // Between what fits and what would fit with two bands more, the cap rests; it never keeps the
+  // tenant from what fits.
+  const int cap = std::min(tenant.cap, top);
+  if (const int high = cap_for(budget * (1 + 2 * band)); high < cap) {
+    tenant.cap = high;
+  } else if (cap_for(budget) > cap && now - tenant.raised_at >= kRisePeriod) {
+    tenant.cap = cap_for(budget * (1 + band));
+    tenant.raised_at = now;
+  }
+}
+
+// --- At this moment ---
+
+Cap Governor::CapNow(const TenantLoad& tenant, LatencyModel& model, double longest,
+                     double now) const {
+  double wait = SteadyWait(tenant);
+  double horizon = std::max(Horizon(tenant, now), wait / kLongestWait);
+  if (const Urgency* last = tenant.queue.LeastUrgent()) {
+    // A burst that nothing follows is due all at once, and ever sooner.
+    horizon = std::min(horizon, std::max(last->Slack(now), model.BatchTime(0, 1)));
+    wait = std::min(wait, horizon * kLongestWait);
+  }
+  const WeightedCurve curves[] = {
+      {&tenant.queue.backlog(), 1},
+      tenant.ArrivalsIn(horizon - wait, now),
+  };
+  const double budget = tenant.limit * options_.workers * horizon / model.factor();
+  Cap cap = HighestCap(curves, model.TaskTimes(longest), budget);
+  cap.cost /= budget;
+  cap.rung = std::min(cap.rung, tenant.cap);
+  return cap;
+}
+
+bool Governor::TooLate(const TenantLoad& tenant, LatencyModel& model, int floor, double slack,
+                       double now) const {
+  if (model.BatchTime(floor, 1) > slack) return true;
+  const double longest = LongestBatch(tenant);
+  if (slack >= longest) return false;
+  const double best = model.TaskTimes(longest)[floor];
+  if (model.TaskTimes(slack)[floor] <= best * kInefficient) return false;
+  return CapNow(tenant, model, slack, now).cost > 1;
+}
+
+}  // namespace snapvit

@@ -1,0 +1,81 @@
+// The governor: who may use how much of the engine, and how high its rungs may be for it.
+#ifndef SNAPVIT_CORE_SCHEDULING_GOVERNOR_H_
+#define SNAPVIT_CORE_SCHEDULING_GOVERNOR_H_
+
+#include <memory>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "core/scheduling/demand_curve.h"
+#include "core/scheduling/latency_model.h"
+#include "core/scheduling/tenant_load.h"
+#include "core/scheduling/tenant_share.h"
+
+namespace snapvit {
+
+// docs/scheduling.md has the formulas. Shares come from weighted max-min of what the tenants ask
+// for at their wanted rungs: who asks for no more than its share is not degraded. Caps follow the
+// arrival rates and rest under steady load; CapNow() follows the backlog.
+//
+// Times are seconds, `now` as UnixSeconds. Thread-compatible.
+class Governor {
+ public:
+  struct Options {
+    int workers = 1;
+    // Of a task's deadline: what a batch and the wait for a worker may take together, at most, and
+    // the time in which backlog and arrivals are to be served.
+    double batch_share = 0.95;
+    double horizon_share = 0.6;
+    // Of what these leave of the deadline: what a task may wait at steady load (a queue that is
+    // never quite empty keeps the engine busy; the rest is for bursts).
+    double wait_share = 0.5;
+    // As in TenantLoad.
+    absl::Duration rate_window = absl::Milliseconds(500);
+    absl::Duration quick_window = absl::Milliseconds(80);
+  };
+
+  explicit Governor(const Options& options) : options_(options) {}
+
+  // The tenant of this index, from now on.
+  TenantLoad& TenantOf(int index);
+  // Of all tenants by index; a tenant beyond the list has weight 1.
+  void SetShares(std::vector<TenantShare> shares);
+  TenantGovernances Report() const;
+
+  // The tenants that have tasks, or had some lately: those that the engine is shared out to.
+  const std::vector<TenantLoad*>& active() const { return active_; }
+  void Activate(TenantLoad& tenant);
+  // Shares and caps of the active tenants, if the last look was long enough ago (or `at_once`).
+  void Update(double now, bool at_once);
+
+  // What a batch of the tenant may take, so that it fits into its deadline with the one that is
+  // under way when a task arrives, or the first of these to end.
+  double LongestBatch(const TenantLoad& tenant) const;
+
+  // The highest rung, at most its cap, at which the tenant's backlog and what arrives meanwhile fit
+  // its share within its horizon, in batches of at most `longest`; `cost` is the share of the
+  // engine time that there is which they take then: above 1, not even the floors fit.
+  Cap CapNow(const TenantLoad& tenant, LatencyModel& model, double longest, double now) const;
+
+  // Whether a task of the tenant with so many seconds left is better not waited for: it cannot be
+  // in time, or only in a batch so small that, made of such, not even the floors would fit the
+  // engine. (Saving the most urgent tasks in small batches would make all others as urgent.)
+  bool TooLate(const TenantLoad& tenant, LatencyModel& model, int floor, double slack,
+               double now) const;
+
+ private:
+  double Horizon(const TenantLoad& tenant, double now) const;
+  double SteadyWait(const TenantLoad& tenant) const;
+  double Demand(const TenantLoad& tenant, double now) const;
+  void MoveCap(TenantLoad& tenant, double now) const;
+
+  const Options options_;
+  std::vector<std::unique_ptr<TenantLoad>> tenants_;  // by index
+  std::vector<TenantLoad*> active_;
+  std::vector<TenantShare> shares_;
+  double updated_at_ = 0;
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_SCHEDULING_GOVERNOR_H_
