@@ -73,6 +73,7 @@ absl::Status ModelHost::Run() {
 
 absl::Status ModelHost::Load() {
   state_.SetPhase(Phase::kLoading, 0);
+  Engine::UseAllCores();
   {
     // The loader maps the checkpoint: it goes before the server is called ready.
     ASSIGN_OR_RETURN(const std::unique_ptr<ElasticLoader> loader,
@@ -155,8 +156,7 @@ absl::StatusOr<OrderingSwitch> ModelHost::Serve(const ElasticLoader& loader,
 
 absl::StatusOr<std::vector<ProfileCell>> ModelHost::WarmUp(
     std::shared_ptr<const ElasticModel> model) {
-  // From here on this thread computes with as many threads as a worker does; an ordering that is
-  // waited for has had the whole machine.
+  // From here on this thread computes with as many threads as a worker does.
   engine_.StartWorker(0);
   if (options_.warmup == WarmupMode::kOff) return std::vector<ProfileCell>();
   ProfileOptions profile;

@@ -153,6 +153,8 @@ void Engine::StartWorker(int worker) const {
   at::set_num_threads(threads);
 }
 
+void Engine::UseAllCores() { at::set_num_threads(AvailableCores()); }
+
 void Engine::Run(std::span<EngineItem* const> items, std::span<absl::Status> statuses) const {
   std::map<std::pair<const ElasticModel*, int>, Group> groups;
   for (size_t i = 0; i < items.size(); ++i) {

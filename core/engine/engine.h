@@ -58,6 +58,11 @@ class Engine {
   // compute threads (OpenMP settings are per calling thread).
   void StartWorker(int worker) const;
 
+  // The same for a thread that computes alone, with all cores. Needed before the first use of ATen
+  // there, too: without a number of threads that was set, MKL ends and restarts OpenMP's threads
+  // around every small matrix product.
+  static void UseAllCores();
+
   // Runs the items, grouped by (model, rung), and sets one status each. INTERNAL if the computation
   // failed, RESOURCE_EXHAUSTED if memory did; other items are not affected. Blocks; never throws.
   void Run(std::span<EngineItem* const> items, std::span<absl::Status> statuses) const;
