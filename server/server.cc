@@ -22,8 +22,8 @@
 #include "core/engine/engine.h"
 #include "core/scheduling/baseline_policies.h"
 #include "core/scheduling/executor.h"
+#include "server/access_files.h"
 #include "server/admin_service.h"
-#include "server/authenticator.h"
 #include "server/engine_host.h"
 #include "server/governor_control.h"
 #include "server/inference_context.h"
@@ -34,9 +34,7 @@
 #include "server/real_engine.h"
 #include "server/scheduler_metrics.h"
 #include "server/simulated_engine.h"
-#include "server/tenant_directory.h"
 #include "server/tenant_status.h"
-#include "server/tls_certificates.h"
 #include "server/tls_credentials.h"
 
 namespace snapvit {
@@ -95,10 +93,6 @@ ModelHost::Options HostOptions(const ServerOptions& options) {
   return host;
 }
 
-TlsFiles TlsFilesOf(const ServerOptions& options) {
-  return {options.tls_cert, options.tls_key, options.tls_client_ca};
-}
-
 // Health checkers ask for the whole server or for one service; all follow the model.
 void TellHealth(grpc::Server& server, bool serving) {
   server.GetHealthCheckService()->SetServingStatus(serving);
@@ -133,16 +127,15 @@ class ServerImpl final : public Server {
         state_(ModelName(options)),
         metrics_(MetricsOptions(options)),
         scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_),
-        failure_log_(Clock::Monotonic(), kFailureLines, kFailureWindow),
-        authentication_log_(Clock::Monotonic(), kFailureLines, kFailureWindow) {}
+        failure_log_(Clock::Monotonic(), kFailureLines, kFailureWindow) {}
   ~ServerImpl() override { Drain(); }
 
   absl::Status Start() {
-    RETURN_IF_ERROR(ReadAccessFiles());
+    ASSIGN_OR_RETURN(access_, AccessFiles::Create(&options_, &metrics_, &log_));
     RETURN_IF_ERROR(StartScheduler());
-    FollowAccessFiles();
+    access_->Follow(executor_.get());
     RETURN_IF_ERROR(StartListeners());
-    WarnOfOpenDoors();
+    access_->WarnOfOpenDoors();
     load_thread_ = std::thread([this] { LoadModel(); });
     sample_thread_ = std::thread([this] { SampleLoop(); });
     return absl::OkStatus();
@@ -152,7 +145,7 @@ class ServerImpl final : public Server {
   HostPort http_address() const override { return http_->address(); }
   HostPort admin_address() const override { return admin_listener_.address; }
 
-  void ReloadFiles() override;
+  void ReloadFiles() override { access_->Reload(); }
 
   void RequestStop() override ABSL_LOCKS_EXCLUDED(mu_) { Stop(absl::OkStatus()); }
 
@@ -166,14 +159,6 @@ class ServerImpl final : public Server {
 
  private:
   absl::StatusOr<std::unique_ptr<EngineHost>> MakeEngine();
-  // Tenants and certificates: reads them; then keeps scheduler, metrics and log up to date.
-  absl::Status ReadAccessFiles();
-  void FollowAccessFiles();
-  void OnTenantsReload(const absl::Status& status);
-  void OnTlsReload(const absl::Status& status);
-  void ApplyTenants();
-  void WarnOfOpenDoors() const;
-
   absl::Status StartScheduler();
   absl::Status StartListeners();
   InferenceContext Context();
@@ -194,11 +179,8 @@ class ServerImpl final : public Server {
   Metrics metrics_;
   SchedulerMetrics scheduler_metrics_;
   LogLimiter failure_log_;
-  LogLimiter authentication_log_;
   GovernorControl governor_;
-  std::unique_ptr<TenantDirectory> tenants_;
-  std::unique_ptr<Authenticator> authenticator_;
-  std::unique_ptr<TlsCertificates> tls_;  // null: no TLS
+  std::unique_ptr<AccessFiles> access_;
 
   std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<Executor> executor_;
@@ -216,82 +198,6 @@ class ServerImpl final : public Server {
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 };
-
-absl::Status ServerImpl::ReadAccessFiles() {
-  TenantDirectory::Options tenants;
-  tenants.path = options_.tenants;
-  ASSIGN_OR_RETURN(tenants_, TenantDirectory::Create(std::move(tenants)));
-  authenticator_ = std::make_unique<Authenticator>(tenants_.get(), &log_, &authentication_log_);
-  if (options_.tls_cert.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(tls_, TlsCertificates::Create(TlsFilesOf(options_)));
-  return absl::OkStatus();
-}
-
-void ServerImpl::FollowAccessFiles() {
-  ApplyTenants();
-  tenants_->SetOnReload([this](const absl::Status& status) { OnTenantsReload(status); });
-  if (tls_ != nullptr) {
-    tls_->SetOnReload([this](const absl::Status& status) { OnTlsReload(status); });
-  }
-}
-
-void ServerImpl::ApplyTenants() {
-  executor_->SetTenants(tenants_->Shares());
-  std::vector<std::string> names;
-  bool by_certificate = false;
-  const auto table = tenants_->table();
-  for (const TenantPtr& tenant : table->tenants()) {
-    names.push_back(tenant->policy.name);
-    by_certificate |= !tenant->policy.certificates.empty();
-  }
-  metrics_.SetTenants(names);
-  if (by_certificate && options_.tls_client_ca.empty()) {
-    log_.Warning(
-        "certificates_not_asked_for",
-        {{"effect", "no caller can be a tenant by a certificate"}, {"remedy", "--tls-client-ca"}});
-  }
-}
-
-void ServerImpl::WarnOfOpenDoors() const {
-  if (!options_.admin_listen.IsLoopback()) {
-    log_.Warning("admin_listener_is_open", {{"address", options_.admin_listen.ToString()},
-                                            {"effect", "whoever reaches it operates the server"}});
-  }
-  if (!options_.tenants.empty() && tls_ == nullptr && !options_.listen.IsLoopback()) {
-    log_.Warning("keys_travel_in_clear",
-                 {{"address", options_.listen.ToString()}, {"remedy", "--tls-cert and --tls-key"}});
-  }
-}
-
-void ServerImpl::OnTenantsReload(const absl::Status& status) {
-  metrics_.RecordReload(ConfigFile::kTenants, status.ok());
-  if (!status.ok()) {
-    return log_.Error("tenants_not_reloaded", {{"reason", std::string(status.message())},
-                                               {"effect", "the present tenants stay"}});
-  }
-  ApplyTenants();
-  log_.Info("tenants_reloaded", {{"tenants", tenants_->table()->tenants().size()}});
-}
-
-void ServerImpl::OnTlsReload(const absl::Status& status) {
-  metrics_.RecordReload(ConfigFile::kTls, status.ok());
-  if (!status.ok()) {
-    return log_.Error("certificate_not_reloaded", {{"reason", std::string(status.message())},
-                                                   {"effect", "the present certificate stays"}});
-  }
-  const auto identity = tls_->Get();
-  log_.Info("certificate_reloaded",
-            {{"subject", identity->subject}, {"not_after", absl::FormatTime(identity->not_after)}});
-}
-
-void ServerImpl::ReloadFiles() {
-  if (options_.tenants.empty() && tls_ == nullptr) {
-    log_.Info("nothing_to_reload", {{"reason", "neither --tenants nor --tls-cert is set"}});
-  }
-  // Outcomes go where those of changed files go.
-  if (!options_.tenants.empty()) tenants_->Reload().IgnoreError();
-  if (tls_ != nullptr) tls_->Reload().IgnoreError();
-}
 
 absl::StatusOr<std::unique_ptr<EngineHost>> ServerImpl::MakeEngine() {
   if (profile_.has_value()) {
@@ -323,8 +229,8 @@ absl::Status ServerImpl::StartScheduler() {
 GaugeValues ServerImpl::Gauges() const {
   GaugeValues values = scheduler_metrics_.Gauges(*executor_, options_.workers);
   const auto model = state_.Get().model;
-  for (TenantState& tenant :
-       TenantStates(*tenants_->table(), executor_->Governance(), model.get(), governor_.Get())) {
+  for (TenantState& tenant : TenantStates(*access_->tenants()->table(), executor_->Governance(),
+                                          model.get(), governor_.Get())) {
     values.caps.push_back({std::move(tenant.name), tenant.cap_compute});
   }
   return values;
@@ -333,7 +239,7 @@ GaugeValues ServerImpl::Gauges() const {
 InferenceContext ServerImpl::Context() {
   InferenceContext context;
   context.state = &state_;
-  context.authenticator = authenticator_.get();
+  context.authenticator = access_->authenticator();
   context.governor = &governor_;
   context.executor = executor_.get();
   context.metrics = &metrics_;
@@ -352,7 +258,7 @@ AdminContext ServerImpl::MakeAdminContext() {
   context.executor = executor_.get();
   context.scheduler_metrics = &scheduler_metrics_;
   context.metrics = &metrics_;
-  context.tenants = tenants_.get();
+  context.tenants = access_->tenants();
   context.governor = &governor_;
   context.log = &log_;
   context.workers = options_.workers;
@@ -366,13 +272,15 @@ AdminContext ServerImpl::MakeAdminContext() {
 
 absl::Status ServerImpl::StartListeners() {
   inference_ = std::make_unique<InferenceService>(Context());
-  models_ = std::make_unique<ModelsService>(&state_, authenticator_.get());
+  models_ = std::make_unique<ModelsService>(&state_, access_->authenticator());
   admin_ = std::make_unique<AdminService>(MakeAdminContext());
   GrpcListenerOptions grpc;
   grpc.address = options_.listen;
   grpc.flag = "--listen";
   grpc.max_message_bytes = options_.max_message_bytes;
-  if (tls_ != nullptr) grpc.credentials = MakeTlsCredentials(tls_.get(), options_.tls_client_auth);
+  if (access_->tls() != nullptr) {
+    grpc.credentials = MakeTlsCredentials(access_->tls(), options_.tls_client_auth);
+  }
   grpc::Service* const services[] = {inference_.get(), models_.get()};
   ASSIGN_OR_RETURN(grpc_, StartGrpc(grpc, services));
   state_.OnServingChanged([this](bool serving) { OnServingChanged(serving); });
@@ -407,8 +315,7 @@ void ServerImpl::SampleLoop() {
       if (mu_.AwaitWithTimeout(absl::Condition(&stopping_), kSamplePeriod)) return;
     }
     scheduler_metrics_.Sample(*executor_);
-    tenants_->Poll();
-    if (tls_ != nullptr) tls_->Poll();
+    access_->Poll();
   }
 }
 

@@ -15,19 +15,18 @@ constexpr size_t kMostBytes = size_t{4} << 20;
 }  // namespace
 
 TenantDirectory::TenantDirectory(Options options)
-    : options_(std::move(options)),
-      watch_(options_.path.empty() ? std::vector<std::string>()
-                                   : std::vector<std::string>{options_.path}) {}
+    : ReloadableFiles(options.path.empty() ? std::vector<std::string>()
+                                           : std::vector<std::string>{options.path}),
+      options_(std::move(options)) {}
 
 absl::StatusOr<std::unique_ptr<TenantDirectory>> TenantDirectory::Create(Options options) {
   auto directory = absl::WrapUnique(new TenantDirectory(std::move(options)));
-  absl::MutexLock lock(&directory->reload_mu_);
   if (directory->options_.path.empty()) {
     TenantPolicy open;
     open.name = kOpenTenant;
     directory->Install({open}, /*open=*/true);
   } else {
-    RETURN_IF_ERROR(directory->ReadFileLocked());
+    RETURN_IF_ERROR(directory->Read());
   }
   return directory;
 }
@@ -39,7 +38,7 @@ std::shared_ptr<const TenantTable> TenantDirectory::table() const {
 
 std::vector<TenantShare> TenantDirectory::Shares() const {
   absl::MutexLock lock(&mu_);
-  std::vector<TenantShare> shares(indices_);
+  std::vector<TenantShare> shares(known_.size());
   for (const TenantPtr& tenant : table_->tenants()) {
     shares[tenant->index].weight = tenant->policy.weight;
   }
@@ -47,26 +46,14 @@ std::vector<TenantShare> TenantDirectory::Shares() const {
 }
 
 absl::Status TenantDirectory::Reload() {
-  absl::MutexLock lock(&reload_mu_);
-  return ReloadLocked();
-}
-
-void TenantDirectory::Poll() {
-  absl::MutexLock lock(&reload_mu_);
-  if (watch_.Changed()) ReloadLocked().IgnoreError();
-}
-
-absl::Status TenantDirectory::ReloadLocked() {
   if (options_.path.empty()) {
     return absl::FailedPreconditionError(
         "the server was started without a tenants file (--tenants)");
   }
-  const absl::Status status = ReadFileLocked();
-  if (on_reload_) on_reload_(status);
-  return status;
+  return ReloadableFiles::Reload();
 }
 
-absl::Status TenantDirectory::ReadFileLocked() {
+absl::Status TenantDirectory::Read() {
   ASSIGN_OR_RETURN(const std::string content, ReadFile(options_.path, kMostBytes));
   ASSIGN_OR_RETURN(std::vector<TenantPolicy> policies, ParseTenants(content, options_.path));
   Install(std::move(policies), /*open=*/false);
@@ -74,6 +61,7 @@ absl::Status TenantDirectory::ReadFileLocked() {
 }
 
 void TenantDirectory::Install(std::vector<TenantPolicy> policies, bool open) {
+  absl::MutexLock lock(&mu_);
   std::vector<TenantPtr> tenants;
   for (TenantPolicy& policy : policies) {
     const auto [known, is_new] = known_.try_emplace(policy.name);
@@ -86,10 +74,7 @@ void TenantDirectory::Install(std::vector<TenantPolicy> policies, bool open) {
     tenant->policy = std::move(policy);
     tenants.push_back(std::move(tenant));
   }
-  auto table = std::make_shared<const TenantTable>(std::move(tenants), open);
-  absl::MutexLock lock(&mu_);
-  table_ = std::move(table);
-  indices_ = known_.size();
+  table_ = std::make_shared<const TenantTable>(std::move(tenants), open);
 }
 
 }  // namespace snapvit

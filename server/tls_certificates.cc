@@ -112,12 +112,11 @@ absl::StatusOr<TlsIdentity> ReadTlsIdentity(const TlsFiles& files) {
 }
 
 TlsCertificates::TlsCertificates(TlsFiles files)
-    : files_(std::move(files)), watch_({files_.certificate, files_.key, files_.client_ca}) {}
+    : ReloadableFiles({files.certificate, files.key, files.client_ca}), files_(std::move(files)) {}
 
 absl::StatusOr<std::unique_ptr<TlsCertificates>> TlsCertificates::Create(TlsFiles files) {
   auto certificates = absl::WrapUnique(new TlsCertificates(std::move(files)));
-  absl::MutexLock lock(&certificates->reload_mu_);
-  RETURN_IF_ERROR(certificates->ReadLocked());
+  RETURN_IF_ERROR(certificates->Read());
   return certificates;
 }
 
@@ -126,23 +125,7 @@ std::shared_ptr<const TlsIdentity> TlsCertificates::Get() const {
   return identity_;
 }
 
-absl::Status TlsCertificates::Reload() {
-  absl::MutexLock lock(&reload_mu_);
-  return ReloadLocked();
-}
-
-void TlsCertificates::Poll() {
-  absl::MutexLock lock(&reload_mu_);
-  if (watch_.Changed()) ReloadLocked().IgnoreError();
-}
-
-absl::Status TlsCertificates::ReloadLocked() {
-  const absl::Status status = ReadLocked();
-  if (on_reload_) on_reload_(status);
-  return status;
-}
-
-absl::Status TlsCertificates::ReadLocked() {
+absl::Status TlsCertificates::Read() {
   ASSIGN_OR_RETURN(TlsIdentity identity, ReadTlsIdentity(files_));
   auto shared = std::make_shared<const TlsIdentity>(std::move(identity));
   absl::MutexLock lock(&mu_);

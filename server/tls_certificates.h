@@ -3,7 +3,6 @@
 #ifndef SNAPVIT_SERVER_TLS_CERTIFICATES_H_
 #define SNAPVIT_SERVER_TLS_CERTIFICATES_H_
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "server/file_watch.h"
+#include "server/reloadable_files.h"
 
 namespace snapvit {
 
@@ -39,30 +38,18 @@ absl::StatusOr<TlsIdentity> ReadTlsIdentity(const TlsFiles& files);
 
 // Thread-safe. Files that do not fit each other change nothing: while they are renewed one by one,
 // the server goes on with the old pair.
-class TlsCertificates {
+class TlsCertificates final : public ReloadableFiles {
  public:
   static absl::StatusOr<std::unique_ptr<TlsCertificates>> Create(TlsFiles files);
 
   std::shared_ptr<const TlsIdentity> Get() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // As in TenantDirectory.
-  using OnReload = std::function<void(const absl::Status& status)>;
-  void SetOnReload(OnReload on_reload) { on_reload_ = std::move(on_reload); }
-  absl::Status Reload() ABSL_LOCKS_EXCLUDED(reload_mu_, mu_);
-  void Poll() ABSL_LOCKS_EXCLUDED(reload_mu_, mu_);
-
  private:
   explicit TlsCertificates(TlsFiles files);
 
-  absl::Status ReloadLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_) ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status ReadLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Read() override ABSL_LOCKS_EXCLUDED(mu_);
 
   const TlsFiles files_;
-  OnReload on_reload_;
-
-  absl::Mutex reload_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one reload at a time
-  FileWatch watch_ ABSL_GUARDED_BY(reload_mu_);
-
   mutable absl::Mutex mu_;
   std::shared_ptr<const TlsIdentity> identity_ ABSL_GUARDED_BY(mu_);
 };
