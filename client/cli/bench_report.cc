@@ -19,8 +19,6 @@ namespace {
 
 using Cell = BenchTimeline::Cell;
 
-double Milliseconds(absl::Duration duration) { return absl::ToDoubleMilliseconds(duration); }
-
 double PerSecond(uint64_t count, absl::Duration time) {
   return time > absl::ZeroDuration() ? static_cast<double>(count) / absl::ToDoubleSeconds(time) : 0;
 }
@@ -28,7 +26,7 @@ double PerSecond(uint64_t count, absl::Duration time) {
 // Nothing where nothing was answered.
 std::optional<double> LatencyMs(const LoadRecord& record, double quantile) {
   if (record.ok() == 0) return std::nullopt;
-  return Milliseconds(record.latency().Quantile(quantile));
+  return absl::ToDoubleMilliseconds(record.latency().Quantile(quantile));
 }
 
 Json ErrorsJson(const LoadRecord& record) {
@@ -44,7 +42,7 @@ Json ErrorsJson(const LoadRecord& record) {
 Json RecordJson(const LoadRecord& record, absl::Duration elapsed) {
   const auto latency = [&record](double quantile) { return OrNull(LatencyMs(record, quantile)); };
   std::optional<double> mean;
-  if (record.ok() > 0) mean = Milliseconds(record.latency().Mean());
+  if (record.ok() > 0) mean = absl::ToDoubleMilliseconds(record.latency().Mean());
   return {{"sent", record.sent()},
           {"ok", record.ok()},
           {"degraded", record.degraded()},
@@ -66,7 +64,7 @@ Json RecordJson(const LoadRecord& record, absl::Duration elapsed) {
 }
 
 Json DeadlineJson(const std::optional<absl::Duration>& deadline) {
-  return deadline.has_value() ? Json(Milliseconds(*deadline)) : Json(nullptr);
+  return deadline.has_value() ? Json(absl::ToDoubleMilliseconds(*deadline)) : Json(nullptr);
 }
 
 std::vector<std::string> TableRow(const std::string& name, const LoadRecord& record,
@@ -202,7 +200,7 @@ class TimelinePlot {
     std::vector<double> drawn;
     for (const BenchResult::Stream& stream : result_.streams) {
       if (!stream.deadline.has_value()) continue;
-      const double level = Milliseconds(*stream.deadline);
+      const double level = absl::ToDoubleMilliseconds(*stream.deadline);
       if (std::find(drawn.begin(), drawn.end(), level) != drawn.end()) continue;
       drawn.push_back(level);
       PlotSeries line{absl::StrFormat("deadline %g ms", level),
@@ -255,8 +253,8 @@ std::string BenchReport::ToText() const {
   absl::StrAppendFormat(&text, "\nload generator: ");
   if (result.lateness.count() > 0) {
     absl::StrAppendFormat(&text, "sends late by %.2f ms (p99), at most %.2f ms; ",
-                          Milliseconds(result.lateness.Quantile(0.99)),
-                          Milliseconds(result.lateness.max()));
+                          absl::ToDoubleMilliseconds(result.lateness.Quantile(0.99)),
+                          absl::ToDoubleMilliseconds(result.lateness.max()));
   }
   absl::StrAppendFormat(&text, "%.2f of a core\n", CpuShare(result));
   return text;
@@ -280,9 +278,9 @@ Json BenchReport::ToJson() const {
   json["abandoned"] = result.abandoned;
   json["generator"] = {{"kept_up", result.KeptUp()},
                        {"late_ms",
-                        {{"p50", Milliseconds(result.lateness.Quantile(0.5))},
-                         {"p99", Milliseconds(result.lateness.Quantile(0.99))},
-                         {"max", Milliseconds(result.lateness.max())}}},
+                        {{"p50", absl::ToDoubleMilliseconds(result.lateness.Quantile(0.5))},
+                         {"p99", absl::ToDoubleMilliseconds(result.lateness.Quantile(0.99))},
+                         {"max", absl::ToDoubleMilliseconds(result.lateness.max())}}},
                        {"cpu_cores", CpuShare(result)}};
   return json;
 }
@@ -320,7 +318,8 @@ std::string BenchReport::TimelineSvg() const {
   plot.subtitle = absl::StrFormat(
       "attainment %s, %d shed, %d failed, mean served compute %s; bins of %g ms, by intended time",
       FormatNumber(result.total.Attainment(), 4), result.total.shed(), result.total.failed(),
-      FormatNumber(result.total.MeanServedCompute(), 3), Milliseconds(result.timeline.width()));
+      FormatNumber(result.total.MeanServedCompute(), 3),
+      absl::ToDoubleMilliseconds(result.timeline.width()));
   plot.panels = {timeline.Rates(), timeline.Latency(), timeline.Compute()};
   return plot.ToText();
 }
@@ -331,7 +330,7 @@ std::string BenchReport::Warning() const {
       "the load generator could not keep up: one send in a hundred was late by %.1f ms or more, so "
       "the load was not what was asked for and latencies are its own; lower the rate, or give it "
       "more of the processor",
-      Milliseconds(result.lateness.Quantile(0.99)));
+      absl::ToDoubleMilliseconds(result.lateness.Quantile(0.99)));
 }
 
 }  // namespace snapvit::cli

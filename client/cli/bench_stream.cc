@@ -6,9 +6,9 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/remote_flags.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 
@@ -33,7 +33,6 @@ constexpr Key kKeys[] = {
     {"batch", &StreamSettings::batch},
     {"deadline", &StreamSettings::deadline},
     {"tell-deadline", &StreamSettings::tell_deadline},
-    {"api-key", &StreamSettings::api_key},
     {"api-key-file", &StreamSettings::api_key_file},
 };
 
@@ -127,11 +126,7 @@ absl::Status SetBudgets(const StreamSettings& settings, BenchStream& stream) {
 }
 
 absl::Status SetApiKey(const StreamSettings& settings, BenchStream& stream) {
-  stream.api_key = settings.api_key;
-  if (settings.api_key_file.empty()) return absl::OkStatus();
-  absl::StatusOr<std::string> key = ReadFile(settings.api_key_file, kMaxFileBytes);
-  if (!key.ok()) return Of("api-key-file", key.status());
-  stream.api_key = std::string(absl::StripAsciiWhitespace(*key));
+  ASSIGN_OR_RETURN(stream.api_key, ReadApiKey(settings.api_key_file));
   return absl::OkStatus();
 }
 
@@ -166,7 +161,6 @@ absl::StatusOr<StreamSettings> ReadEntry(const YAML::Node& entry, const std::str
 void Inherit(const StreamSettings& defaults, StreamSettings& settings) {
   const bool has_load =
       !settings.rate.empty() || !settings.concurrency.empty() || !settings.arrivals.empty();
-  const bool has_key = !settings.api_key.empty() || !settings.api_key_file.empty();
   const StreamSettings own = settings;
   for (const Key& key : kKeys) {
     if ((settings.*(key.value)).empty()) settings.*(key.value) = defaults.*(key.value);
@@ -175,10 +169,6 @@ void Inherit(const StreamSettings& defaults, StreamSettings& settings) {
     settings.rate = own.rate;
     settings.concurrency = own.concurrency;
     settings.arrivals = own.arrivals;
-  }
-  if (has_key) {
-    settings.api_key = own.api_key;
-    settings.api_key_file = own.api_key_file;
   }
 }
 

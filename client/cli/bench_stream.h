@@ -44,7 +44,6 @@ struct StreamSettings {
   std::string batch;
   std::string deadline;
   std::string tell_deadline;
-  std::string api_key;
   std::string api_key_file;
 };
 

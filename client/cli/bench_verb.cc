@@ -153,8 +153,7 @@ void AddStreamFlags(CLI::App& verb, BenchFlags& flags) {
                   "server is told as the request's timeout")
       ->type_name("MS");
   verb.add_flag("--no-timeout", flags.no_timeout, "Do not tell the server of the deadline");
-  verb.add_option("--api-key", stream.api_key, "Key of the tenant")->envname("SNAPVIT_API_KEY");
-  verb.add_option("--api-key-file", stream.api_key_file, "File with the key")->type_name("FILE");
+  AddApiKeyFlag(verb, stream.api_key_file);
 }
 
 }  // namespace

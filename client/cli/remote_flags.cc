@@ -24,7 +24,15 @@ absl::StatusOr<std::string> ReadFlagFile(const char* flag, const std::string& pa
                       absl::StrCat(flag, ": ", content.status().message()));
 }
 
-absl::StatusOr<std::string> ReadKey(const std::string& file) {
+}  // namespace
+
+void AddApiKeyFlag(CLI::App& verb, std::string& api_key_file) {
+  verb.add_option("--api-key-file", api_key_file,
+                  "File with the tenant's key; default: the variable SNAPVIT_API_KEY")
+      ->type_name("FILE");
+}
+
+absl::StatusOr<std::string> ReadApiKey(const std::string& file) {
   if (file.empty()) {
     const char* value = std::getenv(kKeyVariable);  // NOLINT(concurrency-mt-unsafe): nobody sets it
     return std::string(value == nullptr ? "" : value);
@@ -37,8 +45,6 @@ absl::StatusOr<std::string> ReadKey(const std::string& file) {
   }
   return key;
 }
-
-}  // namespace
 
 void AddTlsFlags(CLI::App& verb, TlsFlags& flags) {
   verb.add_flag("--tls", flags.on,
@@ -57,9 +63,7 @@ void AddTlsFlags(CLI::App& verb, TlsFlags& flags) {
 void AddRemoteFlags(CLI::App& verb, RemoteFlags& flags) {
   verb.add_option("--target", flags.target, "Ask this server instead of loading a model")
       ->type_name("HOST:PORT");
-  verb.add_option("--api-key-file", flags.api_key_file,
-                  "File with the tenant's key; default: the variable SNAPVIT_API_KEY")
-      ->type_name("FILE");
+  AddApiKeyFlag(verb, flags.api_key_file);
   AddTlsFlags(verb, flags.tls);
 }
 
@@ -81,7 +85,7 @@ absl::StatusOr<std::optional<client::TlsOptions>> ReadTlsOptions(const TlsFlags&
 absl::StatusOr<client::ClientOptions> ToClientOptions(const RemoteFlags& flags) {
   client::ClientOptions options;
   options.target = flags.target;
-  ASSIGN_OR_RETURN(options.api_key, ReadKey(flags.api_key_file));
+  ASSIGN_OR_RETURN(options.api_key, ReadApiKey(flags.api_key_file));
   ASSIGN_OR_RETURN(options.tls, ReadTlsOptions(flags.tls));
   return options;
 }

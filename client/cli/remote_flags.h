@@ -31,9 +31,15 @@ struct RemoteFlags {
 // --tls, --tls-ca, --tls-cert, --tls-key, --tls-server-name. `flags` must outlive `verb`.
 void AddTlsFlags(CLI::App& verb, TlsFlags& flags);
 
-// --target, --api-key-file and those of AddTlsFlags(). A key is
-// never an argument: arguments of a process are everybody's to read. `flags` must outlive `verb`.
+// --api-key-file. A key is never an argument: those of a process are everybody's to read.
+void AddApiKeyFlag(CLI::App& verb, std::string& api_key_file);
+
+// --target, --api-key-file and those of AddTlsFlags(). `flags` must outlive `verb`.
 void AddRemoteFlags(CLI::App& verb, RemoteFlags& flags);
+
+// The key in the file; without a file, of the variable SNAPVIT_API_KEY; empty: none.
+// INVALID_ARGUMENT or the error of reading names flag and file, and never repeats a key.
+absl::StatusOr<std::string> ReadApiKey(const std::string& file);
 
 // With the files read; nothing: no encryption. Errors as ToClientOptions().
 absl::StatusOr<std::optional<client::TlsOptions>> ReadTlsOptions(const TlsFlags& flags);

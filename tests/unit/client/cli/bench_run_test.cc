@@ -135,8 +135,11 @@ TEST_F(BenchRunTest, StreamsSendTheirKeysBudgetsAndDeadlines) {
              .arrivals = "constant@500",
              .budget = "1",
              .deadline = "60000",
-             .api_key = "g"});
-  AddStream({.name = "bulk", .arrivals = "constant@1000", .budget = "0.5:3,1:1", .api_key = "b"});
+             .api_key_file = folder_.Write("gold.key", "g")});
+  AddStream({.name = "bulk",
+             .arrivals = "constant@1000",
+             .budget = "0.5:3,1:1",
+             .api_key_file = folder_.Write("bulk.key", "b")});
   plan_.duration = absl::Milliseconds(200);
   const BenchResult result = Run();
   EXPECT_EQ(result.streams[0].record.ok(), 100U);

@@ -15,7 +15,9 @@ std::string ErrorOf(const StreamSettings& settings) {
 }
 
 TEST(BenchStream, OpenAndClosedLoops) {
-  const auto open = ParseStream({.rate = "50", .deadline = "40", .api_key = "k"});
+  const TemporaryFolder folder;
+  const auto open =
+      ParseStream({.rate = "50", .deadline = "40", .api_key_file = folder.Write("key", "k\n")});
   ASSERT_TRUE(open.ok()) << open.status();
   EXPECT_EQ(open->arrivals->RateAt(absl::ZeroDuration()), 50);
   EXPECT_EQ(open->deadline, absl::Milliseconds(40));
@@ -52,8 +54,10 @@ TEST(BenchStream, StreamsOfAFileInheritWhatTheyLeaveOut) {
                                         "- concurrency: 3\n"
                                         "  deadline: 1.5s\n"
                                         "  tell-deadline: false\n");
-  const auto streams =
-      ReadStreams(file, {.rate = "20", .budget = "0.5", .deadline = "30", .api_key = "other"});
+  const auto streams = ReadStreams(file, {.rate = "20",
+                                          .budget = "0.5",
+                                          .deadline = "30",
+                                          .api_key_file = folder.Write("other.key", "other")});
   ASSERT_TRUE(streams.ok()) << streams.status();
   ASSERT_EQ(streams->size(), 2U);
   const BenchStream& gold = (*streams)[0];
