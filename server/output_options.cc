@@ -6,7 +6,7 @@
 namespace snapvit {
 namespace {
 
-absl::StatusOr<EmbeddingKind> ReadPooling(v1::Pooling pooling, const ServedModel& model) {
+absl::StatusOr<EmbeddingKind> ReadPooling(v1::Pooling pooling) {
   switch (pooling) {
     case v1::POOLING_DEFAULT:
       return EmbeddingKind::kDefault;
@@ -17,9 +17,7 @@ absl::StatusOr<EmbeddingKind> ReadPooling(v1::Pooling pooling, const ServedModel
     case v1::POOLING_PATCHES:
       return EmbeddingKind::kPatches;
     case v1::POOLING_PROJECTED:
-      return absl::FailedPreconditionError(
-          absl::StrCat("output.pooling is POOLING_PROJECTED, but model ", model.name,
-                       " has no projection into a joint space"));
+      return EmbeddingKind::kProjected;
     default:
       return absl::InvalidArgumentError(absl::StrCat(
           "output.pooling is ", static_cast<int>(pooling), ", expected a value of Pooling"));
@@ -46,14 +44,14 @@ absl::StatusOr<v1::DType> ReadDtype(v1::DType dtype) {
 
 absl::StatusOr<OutputOptions> ReadOutputOptions(const v1::Output& proto, const ServedModel& model) {
   OutputOptions output;
-  ASSIGN_OR_RETURN(output.kind, ReadPooling(proto.pooling(), model));
+  ASSIGN_OR_RETURN(output.kind, ReadPooling(proto.pooling()));
   RETURN_IF_ERROR(model.pooling(output.kind).status);
   ASSIGN_OR_RETURN(output.dtype, ReadDtype(proto.dtype()));
-  const int dimension = model.config.embed_dim;
+  const int dimension = EmbeddingSize(model.config, output.kind);
   if (proto.dimensions() > static_cast<uint32_t>(dimension)) {
     return absl::InvalidArgumentError(absl::StrCat("output.dimensions is ", proto.dimensions(),
                                                    ", expected at most ", dimension,
-                                                   ", the model's embedding size (0: all)"));
+                                                   ", the size of this embedding (0: all)"));
   }
   output.dimensions = proto.dimensions() == 0 ? dimension : static_cast<int>(proto.dimensions());
   output.normalize = proto.normalize();

@@ -63,7 +63,7 @@ struct ServedModel {
   std::vector<MeasuredLatency> measured;        // by rung, then batch
 
   // By EmbeddingKind, from kDefault on.
-  std::array<PoolingSupport, 4> poolings;
+  std::array<PoolingSupport, 5> poolings;
 
   // What the engine computes with; null in tests without one.
   std::shared_ptr<const ElasticModel> engine_model;

@@ -32,8 +32,9 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> BuildServedModel(
     ASSIGN_OR_RETURN(LatencyTable table, InterpolateLatency(served->ladder, served->measured));
     served->latency = std::make_shared<const LatencyTable>(std::move(table));
   }
-  for (const EmbeddingKind kind : {EmbeddingKind::kDefault, EmbeddingKind::kClass,
-                                   EmbeddingKind::kMean, EmbeddingKind::kPatches}) {
+  for (const EmbeddingKind kind :
+       {EmbeddingKind::kDefault, EmbeddingKind::kClass, EmbeddingKind::kMean,
+        EmbeddingKind::kPatches, EmbeddingKind::kProjected}) {
     PoolingSupport& support =
         served->poolings[static_cast<size_t>(kind) - static_cast<size_t>(EmbeddingKind::kDefault)];
     support.status = CheckEmbeddingKind(model->config(), kind);

@@ -29,9 +29,9 @@ VitConfig Config(const SimulatedProfile& profile) {
 
 PoolingSupport Pooling(EmbeddingKind kind) {
   PoolingSupport support;
-  if (kind == EmbeddingKind::kPatches) {
+  if (kind == EmbeddingKind::kPatches || kind == EmbeddingKind::kProjected) {
     support.status = absl::FailedPreconditionError(
-        "output.pooling is POOLING_PATCHES, but a simulated engine has no patches");
+        "a simulated engine has neither patches nor a projection: output.pooling is one of them");
   }
   support.space_id = [kind](int dimensions) {
     return absl::StrCat("simulated-", static_cast<int>(kind), "-", dimensions);

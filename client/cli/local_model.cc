@@ -23,7 +23,7 @@ constexpr size_t kBatch = 16;
 absl::Status CheckOutput(const ElasticModel& model, const v1::Output& output) {
   ASSIGN_OR_RETURN(const EmbeddingKind kind, EmbeddingKindOf(output.pooling()));
   RETURN_IF_ERROR(CheckEmbeddingKind(model.config(), kind));
-  const auto size = static_cast<uint32_t>(model.config().embed_dim);
+  const auto size = static_cast<uint32_t>(EmbeddingSize(model.config(), kind));
   if (output.dimensions() <= size) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("dimensions is ", output.dimensions(), ", the model's embeddings have ", size));

@@ -21,9 +21,11 @@ absl::StatusOr<EmbeddingKind> EmbeddingKindOf(v1::Pooling pooling) {
       return EmbeddingKind::kMean;
     case v1::POOLING_PATCHES:
       return EmbeddingKind::kPatches;
+    case v1::POOLING_PROJECTED:
+      return EmbeddingKind::kProjected;
     default:
-      return absl::FailedPreconditionError(
-          "the model has no projection: pooling 'projected' needs one");
+      return absl::InvalidArgumentError(
+          absl::StrCat("pooling is ", static_cast<int>(pooling), ", expected a value of Pooling"));
   }
 }
 

@@ -9,6 +9,21 @@ double Sum(const std::vector<int>& counts) {
   return std::accumulate(counts.begin(), counts.end(), 0.0);
 }
 
+// fc1 and fc2, and the gate where there is one.
+int MatricesOfChannel(const VitConfig& config) { return config.block.gated_mlp ? 3 : 2; }
+
+// Everything after the blocks.
+double HeadFlops(const VitConfig& config) {
+  const double width = config.embed_dim;
+  const double classifier = 2.0 * config.num_classes * config.classifier_width();
+  const double projection = 2 * width * config.projection_dim;
+  if (config.pooling != ModelPooling::kAttention) return classifier + projection;
+  const double tokens = config.tokens();
+  const double pooling = 4 * tokens * width * width + 4 * width * width + 4 * tokens * width +
+                         4 * width * config.pool_mlp_hidden;
+  return classifier + projection + pooling;
+}
+
 }  // namespace
 
 CostModel::CostModel(const VitConfig& config) : config_(config) {
@@ -16,9 +31,9 @@ CostModel::CostModel(const VitConfig& config) : config_(config) {
   const double width = config.embed_dim;
   const double head = config.head_dim;
   const double patch = config.patch_size;
-  fixed_ = 2 * config.patches() * 3 * patch * patch * width + 2 * width * config.num_classes;
+  fixed_ = 2 * config.patches() * 3 * patch * patch * width + HeadFlops(config);
   per_head_ = 8 * tokens * width * head + 4 * tokens * tokens * head;
-  per_channel_ = 4 * tokens * width;
+  per_channel_ = 2 * MatricesOfChannel(config) * tokens * width;
   dense_ = Flops(KeepCounts::Dense(config));
 }
 
@@ -43,10 +58,10 @@ double CostModel::HeadRatio(const KeepCounts& keep) const {
 }
 
 double CostModel::Sparsity(const KeepCounts& keep) const {
-  // Per unit: a head owns 3·dh rows of qkv and dh columns of the projection, a channel one row of
-  // fc1 and one column of fc2; each of them has D weights.
+  // Per unit: a head owns 3·dh rows of qkv and dh columns of the projection, a channel one row or
+  // column of each matrix of the MLP; each of them has D weights.
   const double head_weights = 4.0 * config_.head_dim;
-  const double channel_weights = 2.0;
+  const double channel_weights = MatricesOfChannel(config_);
   const double dense =
       config_.depth * (config_.num_heads * head_weights + config_.mlp_hidden * channel_weights);
   return 1 - (Sum(keep.heads) * head_weights + Sum(keep.channels) * channel_weights) / dense;

@@ -1,9 +1,11 @@
 // CostModel: FLOPs of a view by a closed formula (docs/design.md, "Cost model"). 1 MAC = 2 FLOPs;
 // all tokens in all blocks. Counted: patch embedding, qkv, QK^T and AV, projection, MLP,
-// classifier. Not counted: norms, softmax, activations.
+// pooling head, classifier. Not counted: norms, softmax, activations.
 //
-//   FLOPs = 2·P·3·p²·D + Σ_l [ H'_l·(8·N·D·dh + 4·N²·dh) + h'_l·4·N·D ] + 2·D·C
-//           + Σ_corrections 2·N·rank·(n' + D)        n' = H'·dh or h'
+//   FLOPs = 2·P·3·p²·D + Σ_l [ H'_l·(8·N·D·dh + 4·N²·dh) + h'_l·m·N·D ] + head
+//           + Σ_corrections 2·N·rank·(n' + D)        n' = H'·dh or h'; m = 4, 6 with gated_mlp
+//   head = 2·C·(width of what the classifier sees) + 2·D·projection
+//          + attention pooling: 4·N·D² + 4·D² + 4·N·D + 4·D·(channels of its MLP)
 #ifndef SNAPVIT_CORE_ELASTIC_COST_MODEL_H_
 #define SNAPVIT_CORE_ELASTIC_COST_MODEL_H_
 

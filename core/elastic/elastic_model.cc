@@ -15,19 +15,10 @@ at::ScalarType ScalarType(ExecutionDtype dtype) {
   return dtype == ExecutionDtype::kBFloat16 ? at::kBFloat16 : at::kFloat;
 }
 
-uint64_t CountParameters(const VitWeights& weights) {
+uint64_t CountParameters(VitWeights weights) {  // a copy of handles
   uint64_t count = 0;
-  const auto add = [&count](std::initializer_list<at::Tensor> tensors) {
-    for (const at::Tensor& tensor : tensors) {
-      if (tensor.defined()) count += static_cast<uint64_t>(tensor.numel());
-    }
-  };
-  add({weights.patch_weight, weights.patch_bias, weights.class_token, weights.position_embedding,
-       weights.norm_weight, weights.norm_bias, weights.head_weight, weights.head_bias});
-  for (const BlockWeights& block : weights.blocks) {
-    add({block.norm1_weight, block.norm1_bias, block.qkv_weight, block.qkv_bias, block.proj_weight,
-         block.proj_bias, block.norm2_weight, block.norm2_bias, block.fc1_weight, block.fc1_bias,
-         block.fc2_weight, block.fc2_bias});
+  for (const at::Tensor* tensor : TensorsOf(weights)) {
+    if (tensor->defined()) count += static_cast<uint64_t>(tensor->numel());
   }
   return count;
 }

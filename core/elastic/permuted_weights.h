@@ -13,34 +13,40 @@
 #include "absl/status/statusor.h"
 #include "core/elastic/keep_counts.h"
 #include "core/elastic/keep_rule.h"
+#include "core/model/pooling_head.h"
+#include "core/model/rotary.h"
 #include "core/model/vit_weights.h"
 
 namespace snapvit {
 
 // Matrices are in the execution dtype, norms and everything that is added to the f32 residual
-// stream in f32.
+// stream in f32. r rows of the first MLP layer are one channel: 1, or 2 with gated_mlp.
 struct PermutedBlock {
-  at::Tensor norm1_weight, norm1_bias;  // [D] f32
-  at::Tensor qkv_weight;                // [H, 3, dh, D], head-major
-  at::Tensor qkv_bias;                  // [H, 3, dh], undefined without one
-  at::Tensor proj_weight;               // [H·dh, D], transposed
-  at::Tensor proj_bias;                 // [D]
-  at::Tensor norm2_weight, norm2_bias;  // [D] f32
-  at::Tensor fc1_weight;                // [h, D]
-  at::Tensor fc1_bias;                  // [h]
-  at::Tensor fc2_weight;                // [h, D], transposed
-  at::Tensor fc2_bias;                  // [D]
+  Norm norm1;                 // [D] f32
+  at::Tensor qkv_weight;      // [H, 3, dh, D], head-major
+  at::Tensor qkv_bias;        // [H, 3, dh], undefined without any; zero where there is none
+  Norm query_norm, key_norm;  // [dh] f32, with qk_norm
+  at::Tensor proj_weight;     // [H·dh, D], transposed
+  at::Tensor proj_bias;       // [D]
+  at::Tensor scale1;          // [D] f32, with layer_scale
+  Norm norm2;                 // [D] f32
+  at::Tensor fc1_weight;      // [h·r, D]: gate and value of a channel are neighbours
+  at::Tensor fc1_bias;        // [h·r]
+  at::Tensor fc2_weight;      // [h, D], transposed
+  at::Tensor fc2_bias;        // [D]
+  at::Tensor scale2;          // [D] f32, with layer_scale
 };
 
 struct PermutedWeights {
   VitConfig config;
   at::Tensor patch_weight;        // [3·p·p, D], transposed
-  at::Tensor patch_bias;          // [D]
-  at::Tensor class_token;         // [1, 1, D] f32, undefined without one
-  at::Tensor position_embedding;  // [1, N, D] f32
+  at::Tensor patch_bias;          // [D], zero if the model has none
+  at::Tensor prefix;              // [1, prefix_tokens, D] f32, undefined without any
+  at::Tensor position_embedding;  // [1, N, D] f32, undefined if rotary
+  Norm norm_before;               // [D] f32, with norm_before
+  RotaryTable rotary;             // f32
   std::vector<PermutedBlock> blocks;
-  at::Tensor norm_weight, norm_bias;  // [D] f32
-  at::Tensor head_weight, head_bias;  // [C, D], [C] f32; undefined without a classifier
+  HeadWeights head;  // all in f32 but the matrices of the pooling head
 
   // Bytes of all parameters.
   size_t Bytes() const;
@@ -66,8 +72,8 @@ struct BlockView {
   at::Tensor qkv_weight;   // [heads·3·dh, D]
   at::Tensor qkv_bias;     // [heads·3·dh]
   at::Tensor proj_weight;  // [heads·dh, D]
-  at::Tensor fc1_weight;   // [channels, D]
-  at::Tensor fc1_bias;     // [channels]
+  at::Tensor fc1_weight;   // [channels·r, D]
+  at::Tensor fc1_bias;     // [channels·r]
   at::Tensor fc2_weight;   // [channels, D]
 
   at::Tensor proj_bias, fc2_bias;  // [D], corrected
@@ -77,6 +83,9 @@ struct BlockView {
 };
 
 using View = std::vector<BlockView>;  // one per block
+
+// r: rows of the first MLP layer that are one channel.
+inline int RowsOfChannel(const VitConfig& config) { return config.block.gated_mlp ? 2 : 1; }
 
 // Zero-copy. REQUIRES: `keep` fits the weights' shape.
 View MakeView(const PermutedWeights& weights, const CorrectionSet& corrections,

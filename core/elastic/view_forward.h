@@ -32,8 +32,18 @@ at::Tensor FinishTokens(const PermutedWeights& weights, const at::Tensor& x, int
 // tokens [B, N, D] -> the model's own embedding [B, D] f32.
 at::Tensor PoolDefault(const PermutedWeights& weights, const at::Tensor& tokens);
 
-// embedding [B, D] -> logits [B, C] f32. REQUIRES: the model has a classifier.
-at::Tensor Logits(const PermutedWeights& weights, const at::Tensor& embedding);
+// tokens, and the embedding that PoolDefault made of them -> logits [B, C] f32. REQUIRES: the model
+// has a classifier.
+at::Tensor Logits(const PermutedWeights& weights, const at::Tensor& tokens,
+                  const at::Tensor& pooled);
+
+// The embedding in the joint text-image space, [B, projection_dim] f32. REQUIRES: the model has a
+// projection.
+at::Tensor Projection(const PermutedWeights& weights, const at::Tensor& pooled);
+
+// What the second MLP layer sees, [rows, channels], of what the first gave, [rows, channels·r],
+// which may be overwritten.
+at::Tensor MlpHidden(const VitConfig& config, at::Tensor first);
 
 }  // namespace snapvit
 

@@ -41,8 +41,8 @@ void CopyRow(const at::Tensor& rows, size_t row, std::vector<float>& values) {
   std::memcpy(values.data(), source.data_ptr<float>(), values.size() * sizeof(float));
 }
 
-at::Tensor EmbeddingRows(EmbeddingKind kind, const VitConfig& config, const at::Tensor& tokens,
-                         const at::Tensor& pooled) {
+at::Tensor EmbeddingRows(EmbeddingKind kind, const PermutedWeights& weights,
+                         const at::Tensor& tokens, const at::Tensor& pooled) {
   switch (kind) {
     case EmbeddingKind::kNone:
       break;
@@ -51,9 +51,11 @@ at::Tensor EmbeddingRows(EmbeddingKind kind, const VitConfig& config, const at::
     case EmbeddingKind::kClass:
       return tokens.select(1, 0);
     case EmbeddingKind::kMean:
-      return tokens.narrow(1, config.prefix_tokens(), config.patches()).mean(1);
+      return MeanOfPatches(weights.config, tokens);
     case EmbeddingKind::kPatches:
-      return tokens.narrow(1, config.prefix_tokens(), config.patches());
+      return PatchTokens(weights.config, tokens);
+    case EmbeddingKind::kProjected:
+      return Projection(weights, pooled);
   }
   return {};
 }
@@ -67,7 +69,7 @@ void RunGroup(std::span<EngineItem* const> items, const Group& group) {
   const at::Tensor pooled = PoolDefault(state.weights, tokens);
   at::Tensor logits;
   for (const size_t i : group) {
-    if (items[i]->logits && !logits.defined()) logits = Logits(state.weights, pooled);
+    if (items[i]->logits && !logits.defined()) logits = Logits(state.weights, tokens, pooled);
   }
   std::map<EmbeddingKind, at::Tensor> embeddings;
   for (size_t row = 0; row < group.size(); ++row) {
@@ -75,7 +77,7 @@ void RunGroup(std::span<EngineItem* const> items, const Group& group) {
     if (item.logits) CopyRow(logits, row, item.logit_values);
     if (item.embedding == EmbeddingKind::kNone) continue;
     at::Tensor& rows = embeddings[item.embedding];
-    if (!rows.defined()) rows = EmbeddingRows(item.embedding, config, tokens, pooled);
+    if (!rows.defined()) rows = EmbeddingRows(item.embedding, state.weights, tokens, pooled);
     CopyRow(rows, row, item.embedding_values);
     item.embedding_shape.assign(rows.sizes().begin() + 1, rows.sizes().end());
   }
@@ -102,6 +104,8 @@ const char* EmbeddingKindName(EmbeddingKind kind) {
       return "mean";
     case EmbeddingKind::kPatches:
       return "patches";
+    case EmbeddingKind::kProjected:
+      return "projected";
     default:
       return "default";
   }
@@ -114,6 +118,11 @@ absl::Status CheckEmbeddingKind(const VitConfig& config, EmbeddingKind kind) {
     return absl::FailedPreconditionError(
         absl::StrCat("model ", config.architecture,
                      " has no class token; it can give the pooling default, mean or patches"));
+  }
+  if (kind == EmbeddingKind::kProjected && config.projection_dim == 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "model ", config.architecture,
+        " has no projection into a joint text-image space; it can give the pooling default"));
   }
   const bool token_norm = kind == EmbeddingKind::kClass || kind == EmbeddingKind::kMean ||
                           kind == EmbeddingKind::kPatches;

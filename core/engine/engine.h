@@ -16,16 +16,22 @@ namespace snapvit {
 
 // Which vector or vectors an embedding request wants.
 enum class EmbeddingKind {
-  kNone,     // logits only
-  kDefault,  // the model's own pooling
-  kClass,    // the class token after the final norm
-  kMean,     // mean of the patch tokens after the final norm
-  kPatches,  // all patch tokens after the final norm
+  kNone,       // logits only
+  kDefault,    // the model's own pooling
+  kClass,      // the class token after the final norm
+  kMean,       // mean of the patch tokens after the final norm
+  kPatches,    // all patch tokens after the final norm
+  kProjected,  // the default embedding in the joint text-image space (CLIP)
 };
 
-// "default", "cls", "mean" or "patches": the protocol's poolings, as embedding space ids and flags
-// spell them. "default" for kNone too: logits are made from it.
+// "default", "cls", "mean", "patches" or "projected": the protocol's poolings, as embedding space
+// ids and flags spell them. "default" for kNone too: logits are made from it.
 const char* EmbeddingKindName(EmbeddingKind kind);
+
+// Components of one vector of this kind.
+inline int EmbeddingSize(const VitConfig& config, EmbeddingKind kind) {
+  return kind == EmbeddingKind::kProjected ? config.projection_dim : config.embed_dim;
+}
 
 // What one image wants, and where its results go. Filled by Engine::Run.
 struct EngineItem {
@@ -35,7 +41,8 @@ struct EngineItem {
   EmbeddingKind embedding = EmbeddingKind::kDefault;
   bool logits = false;
 
-  std::vector<float> embedding_values;  // [D] or, with kPatches, [P, D]; not normalised
+  // [D], with kPatches [P, D], with kProjected [projection_dim]; not normalised
+  std::vector<float> embedding_values;
   std::vector<int64_t> embedding_shape;
   std::vector<float> logit_values;  // [C]
 };

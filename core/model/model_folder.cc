@@ -36,19 +36,30 @@ class TimmReader {
   const std::shared_ptr<const SafetensorsFile>& file_;
 };
 
+// The three parts of q | k | v.
+void SplitPacked(const at::Tensor& packed, at::Tensor& query, at::Tensor& key, at::Tensor& value) {
+  const int64_t rows = packed.size(0) / 3;
+  query = packed.narrow(0, 0, rows);
+  key = packed.narrow(0, rows, rows);
+  value = packed.narrow(0, 2 * rows, rows);
+}
+
 absl::StatusOr<BlockWeights> ReadBlock(const TimmReader& reader, const VitConfig& config,
                                        int index) {
   const std::string prefix = absl::StrCat("blocks.", index, ".");
   BlockWeights block;
-  RETURN_IF_ERROR(reader.ReadPair(prefix + "norm1", block.norm1_weight, block.norm1_bias));
-  RETURN_IF_ERROR(reader.Read(prefix + "attn.qkv.weight", block.qkv_weight));
-  if (config.block.qkv_bias) {
-    RETURN_IF_ERROR(reader.Read(prefix + "attn.qkv.bias", block.qkv_bias));
+  RETURN_IF_ERROR(reader.ReadPair(prefix + "norm1", block.norm1.weight, block.norm1.bias));
+  at::Tensor packed;
+  RETURN_IF_ERROR(reader.Read(prefix + "attn.qkv.weight", packed));
+  SplitPacked(packed, block.query.weight, block.key.weight, block.value.weight);
+  if (config.block.query_bias) {
+    RETURN_IF_ERROR(reader.Read(prefix + "attn.qkv.bias", packed));
+    SplitPacked(packed, block.query.bias, block.key.bias, block.value.bias);
   }
-  RETURN_IF_ERROR(reader.ReadPair(prefix + "attn.proj", block.proj_weight, block.proj_bias));
-  RETURN_IF_ERROR(reader.ReadPair(prefix + "norm2", block.norm2_weight, block.norm2_bias));
-  RETURN_IF_ERROR(reader.ReadPair(prefix + "mlp.fc1", block.fc1_weight, block.fc1_bias));
-  RETURN_IF_ERROR(reader.ReadPair(prefix + "mlp.fc2", block.fc2_weight, block.fc2_bias));
+  RETURN_IF_ERROR(reader.ReadPair(prefix + "attn.proj", block.proj.weight, block.proj.bias));
+  RETURN_IF_ERROR(reader.ReadPair(prefix + "norm2", block.norm2.weight, block.norm2.bias));
+  RETURN_IF_ERROR(reader.ReadPair(prefix + "mlp.fc1", block.fc1.weight, block.fc1.bias));
+  RETURN_IF_ERROR(reader.ReadPair(prefix + "mlp.fc2", block.fc2.weight, block.fc2.bias));
   return block;
 }
 
@@ -58,8 +69,8 @@ absl::StatusOr<VitWeights> ReadWeights(const std::shared_ptr<const SafetensorsFi
   const TimmReader reader(file);
   VitWeights weights;
   weights.config = config;
-  RETURN_IF_ERROR(reader.ReadPair("patch_embed.proj", weights.patch_weight, weights.patch_bias));
-  if (config.class_token) RETURN_IF_ERROR(reader.Read("cls_token", weights.class_token));
+  RETURN_IF_ERROR(reader.ReadPair("patch_embed.proj", weights.patch.weight, weights.patch.bias));
+  if (config.class_token) RETURN_IF_ERROR(reader.Read("cls_token", weights.prefix));
   RETURN_IF_ERROR(reader.Read("pos_embed", weights.position_embedding));
   if (config.class_token && !timm.position_for_class_token) {
     const at::Tensor& patches = weights.position_embedding;
@@ -71,9 +82,9 @@ absl::StatusOr<VitWeights> ReadWeights(const std::shared_ptr<const SafetensorsFi
     weights.blocks.push_back(std::move(block));
   }
   RETURN_IF_ERROR(reader.ReadPair(config.norm_after_pooling ? "fc_norm" : "norm",
-                                  weights.norm_weight, weights.norm_bias));
+                                  weights.norm.weight, weights.norm.bias));
   if (config.num_classes > 0) {
-    RETURN_IF_ERROR(reader.ReadPair("head", weights.head_weight, weights.head_bias));
+    RETURN_IF_ERROR(reader.ReadPair("head", weights.head.weight, weights.head.bias));
   }
   return weights;
 }

@@ -3,9 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/conv2d.h>
-#include <ATen/ops/gelu.h>
-#include <ATen/ops/layer_norm.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 
 #include <cmath>
@@ -16,15 +13,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
+#include "core/model/layers.h"
+#include "core/model/pooling_head.h"
+#include "core/model/rotary.h"
 #include "core/model/torch_guard.h"
 
 namespace snapvit {
 namespace {
-
-at::Tensor LayerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                     double eps) {
-  return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
-}
 
 // keep·x + (1 − keep)·constant, with `keep` and `constant` broadcast over x.
 at::Tensor Replace(const at::Tensor& x, const at::Tensor& keep, const at::Tensor& constant) {
@@ -38,83 +33,99 @@ at::Tensor Replace(const at::Tensor& x, const at::Tensor& keep, const at::Tensor
 at::Tensor EmbedPatches(const VitWeights& weights, const at::Tensor& pixels) {
   const int64_t patch = weights.config.patch_size;
   const at::Tensor grid =
-      at::conv2d(pixels, weights.patch_weight, weights.patch_bias, /*stride=*/{patch, patch});
+      at::conv2d(pixels, weights.patch.weight, weights.patch.bias, /*stride=*/{patch, patch});
   return grid.flatten(2).transpose(1, 2);
 }
 
-// [B, N, D]: the class token, if any, then the patches, with their positions.
+// [B, N, D]: the prefix tokens, then the patches, with their positions.
 at::Tensor EmbedTokens(const VitWeights& weights, const at::Tensor& pixels) {
   at::Tensor tokens = EmbedPatches(weights, pixels);
-  if (weights.config.class_token) {
-    tokens = at::cat({weights.class_token.expand({tokens.size(0), -1, -1}), tokens}, /*dim=*/1);
+  if (weights.prefix.defined()) {
+    tokens = at::cat({weights.prefix.expand({tokens.size(0), -1, -1}), tokens}, /*dim=*/1);
   }
-  return tokens + weights.position_embedding;
+  if (weights.position_embedding.defined()) tokens = tokens + weights.position_embedding;
+  if (!weights.config.norm_before) return tokens;
+  return Apply(weights.norm_before, tokens, weights.config.block.norm_eps);
 }
 
-at::Tensor Attention(const VitConfig& config, const BlockWeights& block, const at::Tensor& x,
-                     const BlockReplacement* replacement, ForwardTaps* taps) {
+// What the layers of a block need to know besides its weights.
+struct BlockContext {
+  const VitConfig& config;
+  const RotaryTable& rotary;
+  const BlockReplacement* replacement;
+  ForwardTaps* taps;
+};
+
+at::Tensor Attention(const BlockContext& context, const BlockWeights& block, const at::Tensor& x) {
   const int64_t batch = x.size(0), tokens = x.size(1);
-  const int64_t heads = config.num_heads, dim = config.head_dim;
-  const at::Tensor qkv = at::linear(x, block.qkv_weight, block.qkv_bias)
-                             .view({batch, tokens, 3, heads, dim})
-                             .permute({2, 0, 3, 1, 4});  // [3, B, H, N, dh]
-  const at::Tensor scores =
-      at::matmul(qkv[0] * (1 / std::sqrt(static_cast<double>(dim))), qkv[1].transpose(-2, -1));
-  at::Tensor heads_out = at::matmul(scores.softmax(-1), qkv[2]);  // [B, H, N, dh]
-  if (replacement != nullptr && replacement->head_keep.defined()) {
-    const at::Tensor& constant = replacement->head_constant;
-    heads_out = Replace(heads_out, replacement->head_keep.view({heads, 1, 1}),
+  const int64_t heads = context.config.num_heads, dim = context.config.head_dim;
+  const double eps = context.config.block.norm_eps;
+  const auto by_head = [&](const Linear& linear) {  // [B, H, N, dh]
+    return Apply(linear, x).view({batch, tokens, heads, dim}).transpose(1, 2);
+  };
+  at::Tensor query = by_head(block.query), key = by_head(block.key);
+  if (context.config.block.qk_norm) {
+    query = Apply(block.query_norm, query, eps);
+    key = Apply(block.key_norm, key, eps);
+  }
+  query = Rotate(query, context.rotary) * (1 / std::sqrt(static_cast<double>(dim)));
+  key = Rotate(key, context.rotary);
+  const at::Tensor scores = at::matmul(query, key.transpose(-2, -1));
+  at::Tensor heads_out = at::matmul(scores.softmax(-1), by_head(block.value));
+  if (context.replacement != nullptr && context.replacement->head_keep.defined()) {
+    const at::Tensor& constant = context.replacement->head_constant;
+    heads_out = Replace(heads_out, context.replacement->head_keep.view({heads, 1, 1}),
                         constant.defined() ? constant.view({heads, 1, dim}) : constant);
   }
   const at::Tensor units = heads_out.transpose(1, 2).reshape({batch, tokens, heads * dim});
-  if (taps != nullptr) taps->units.push_back(units);
-  return at::linear(units, block.proj_weight, block.proj_bias);
+  if (context.taps != nullptr) context.taps->units.push_back(units);
+  return Apply(block.proj, units);
 }
 
-at::Tensor Mlp(const BlockWeights& block, const at::Tensor& x, const BlockReplacement* replacement,
-               ForwardTaps* taps) {
-  at::Tensor hidden = at::gelu(at::linear(x, block.fc1_weight, block.fc1_bias));
-  if (replacement != nullptr) {
-    hidden = Replace(hidden, replacement->channel_keep, replacement->channel_constant);
+at::Tensor Mlp(const BlockContext& context, const BlockWeights& block, const at::Tensor& x) {
+  const BlockFeatures& features = context.config.block;
+  at::Tensor hidden = Apply(block.fc1, x);
+  hidden = features.gated_mlp ? Activate(features.activation, Apply(block.gate, x)) * hidden
+                              : Activate(features.activation, hidden);
+  if (context.replacement != nullptr) {
+    hidden =
+        Replace(hidden, context.replacement->channel_keep, context.replacement->channel_constant);
   }
-  if (taps != nullptr) taps->units.push_back(hidden);
-  return at::linear(hidden, block.fc2_weight, block.fc2_bias);
+  if (context.taps != nullptr) context.taps->units.push_back(hidden);
+  return Apply(block.fc2, hidden);
 }
 
-at::Tensor Block(const VitConfig& config, const BlockWeights& block, const at::Tensor& x,
-                 const BlockReplacement* replacement, ForwardTaps* taps) {
-  const double eps = config.block.norm_eps;
-  const at::Tensor y =
-      x + Attention(config, block, LayerNorm(x, block.norm1_weight, block.norm1_bias, eps),
-                    replacement, taps);
-  const at::Tensor z =
-      y + Mlp(block, LayerNorm(y, block.norm2_weight, block.norm2_bias, eps), replacement, taps);
-  if (taps != nullptr) taps->outputs.insert(taps->outputs.end(), {y, z});
+// The residual stream x with what a half of a block adds, behind LayerScale if there is one.
+at::Tensor Add(const at::Tensor& x, const at::Tensor& added, const at::Tensor& scale) {
+  return scale.defined() ? x + added * scale : x + added;
+}
+
+at::Tensor Block(const BlockContext& context, const BlockWeights& block, const at::Tensor& x) {
+  const double eps = context.config.block.norm_eps;
+  const at::Tensor y = Add(x, Attention(context, block, Apply(block.norm1, x, eps)), block.scale1);
+  const at::Tensor z = Add(y, Mlp(context, block, Apply(block.norm2, y, eps)), block.scale2);
+  if (context.taps != nullptr) {
+    context.taps->outputs.insert(context.taps->outputs.end(), {y, z});
+  }
   return z;
-}
-
-at::Tensor Pool(const VitConfig& config, const at::Tensor& tokens) {
-  if (config.pooling == ModelPooling::kClassToken) return tokens.select(/*dim=*/1, 0);
-  return tokens.slice(/*dim=*/1, config.prefix_tokens()).mean(/*dim=*/1);
 }
 
 ReferenceOutput Forward(const VitWeights& weights, const at::Tensor& pixels,
                         const UnitReplacement* replacement, ForwardTaps* taps) {
   const VitConfig& config = weights.config;
+  const RotaryTable rotary = To(MakeRotaryTable(config), pixels.device());
   at::Tensor x = EmbedTokens(weights, pixels);
   for (size_t i = 0; i < weights.blocks.size(); ++i) {
-    x = Block(config, weights.blocks[i], x, replacement ? &replacement->blocks[i] : nullptr, taps);
+    const BlockContext context = {config, rotary, replacement ? &replacement->blocks[i] : nullptr,
+                                  taps};
+    x = Block(context, weights.blocks[i], x);
   }
-  const auto norm = [&](const at::Tensor& y) {
-    return LayerNorm(y, weights.norm_weight, weights.norm_bias, config.block.norm_eps);
-  };
   ReferenceOutput output;
-  output.tokens = config.norm_after_pooling ? x : norm(x);
-  output.pooled = Pool(config, output.tokens);
-  if (config.norm_after_pooling) output.pooled = norm(output.pooled);
-  if (config.num_classes > 0) {
-    output.logits = at::linear(output.pooled, weights.head_weight, weights.head_bias);
-  }
+  output.tokens = config.norm_after_pooling ? x : Apply(weights.norm, x, config.block.norm_eps);
+  const HeadWeights head = {weights.norm, weights.pool, weights.head, weights.projection};
+  output.pooled = Pool(config, head, output.tokens);
+  if (config.num_classes > 0) output.logits = Classify(config, head, output.tokens, output.pooled);
+  if (config.projection_dim > 0) output.projected = Project(head, output.pooled);
   return output;
 }
 
@@ -159,8 +170,8 @@ absl::Status CheckReplacement(const VitConfig& config, const UnitReplacement& re
 size_t ActivationBytes(const VitConfig& config) {
   const size_t tokens = config.tokens();
   const size_t attention = 3 * static_cast<size_t>(config.num_heads) * tokens;
-  const size_t per_token =
-      16 * static_cast<size_t>(config.embed_dim) + 4 * config.mlp_hidden + attention;
+  const size_t hidden = (config.block.gated_mlp ? 6 : 4) * static_cast<size_t>(config.mlp_hidden);
+  const size_t per_token = 16 * static_cast<size_t>(config.embed_dim) + hidden + attention;
   return config.depth * tokens * per_token * sizeof(float);
 }
 
@@ -170,7 +181,7 @@ absl::StatusOr<ReferenceOutput> ReferenceForward(const VitWeights& weights,
                                                  ForwardTaps* taps) {
   return Guard([&]() -> absl::StatusOr<ReferenceOutput> {
     const VitConfig& config = weights.config;
-    const at::ScalarType dtype = weights.patch_weight.scalar_type();
+    const at::ScalarType dtype = weights.patch.weight.scalar_type();
     const int64_t batch = pixels.defined() && pixels.dim() > 0 ? pixels.size(0) : 1;
     RETURN_IF_ERROR(
         CheckTensor("pixels", pixels, {batch, 3, config.image_height, config.image_width}, dtype));

@@ -17,7 +17,7 @@ namespace snapvit {
 // What is put in the place of pruned units of one block: x becomes keep·x + (1 − keep)·constant.
 // Dtype and device are the weights'. h, H, dh as in BlockWeights.
 struct BlockReplacement {
-  at::Tensor channel_keep;  // [h], of the MLP after its activation; undefined keeps all
+  at::Tensor channel_keep;  // [h], of what the MLP's second layer sees; undefined keeps all
   at::Tensor head_keep;     // [H], of the heads' outputs before the projection; undefined keeps all
   at::Tensor channel_constant;  // [h]; undefined: zeros
   at::Tensor head_constant;     // [H, dh]; undefined: zeros
@@ -29,9 +29,10 @@ struct UnitReplacement {
 
 // B images, N = config.tokens(), D, C as in VitWeights.
 struct ReferenceOutput {
-  at::Tensor tokens;  // [B, N, D]: after the final norm, or before it with norm_after_pooling
-  at::Tensor pooled;  // [B, D]: the embedding, timm's forward_head(pre_logits=True)
-  at::Tensor logits;  // [B, C], undefined without a classifier
+  at::Tensor tokens;     // [B, N, D]: after the final norm, or before it with norm_after_pooling
+  at::Tensor pooled;     // [B, D]: the embedding (config.pooling)
+  at::Tensor logits;     // [B, C], undefined without a classifier
+  at::Tensor projected;  // [B, projection_dim], undefined without a projection (CLIP)
 };
 
 // Inside of a forward pass, per half of a block (2·i: attention of block i, 2·i + 1: its MLP).

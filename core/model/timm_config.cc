@@ -189,7 +189,9 @@ absl::StatusOr<VitConfig> Merge(const Sources& from) {
   model.num_classes = from.shapes.num_classes;
   model.class_token = from.shapes.class_token;
   model.norm_after_pooling = from.shapes.norm_after_pooling;
-  model.block.qkv_bias = from.shapes.qkv_bias;
+  for (bool* bias : {&model.block.query_bias, &model.block.key_bias, &model.block.value_bias}) {
+    *bias = from.shapes.qkv_bias;
+  }
   ASSIGN_OR_RETURN(model.num_heads, Heads(from));
   model.head_dim = model.embed_dim / model.num_heads;
   ASSIGN_OR_RETURN(model.pooling, Pooling(from));

@@ -175,7 +175,7 @@ std::map<std::string, TensorShape> ExpectedTimmTensors(const VitConfig& config,
   for (int block = 0; block < config.depth; ++block) {
     AddNorm(tensors, BlockTensor(block, "norm1"), dim);
     AddLinear(tensors, BlockTensor(block, "attn.qkv"), 3 * attention_dim, dim,
-              config.block.qkv_bias);
+              config.block.query_bias);
     AddLinear(tensors, BlockTensor(block, "attn.proj"), dim, attention_dim);
     AddNorm(tensors, BlockTensor(block, "norm2"), dim);
     AddLinear(tensors, BlockTensor(block, "mlp.fc1"), config.mlp_hidden, dim);

@@ -10,24 +10,41 @@ void Convert(at::Tensor& tensor) {
   if (tensor.defined()) tensor = tensor.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
 }
 
+template <typename Layer>
+void Append(Layer& layer, std::vector<at::Tensor*>& tensors) {
+  tensors.insert(tensors.end(), {&layer.weight, &layer.bias});
+}
+
 }  // namespace
 
-std::vector<at::Tensor*> TensorsOf(BlockWeights& block) {
-  return {&block.norm1_weight, &block.norm1_bias, &block.qkv_weight,   &block.qkv_bias,
-          &block.proj_weight,  &block.proj_bias,  &block.norm2_weight, &block.norm2_bias,
-          &block.fc1_weight,   &block.fc1_bias,   &block.fc2_weight,   &block.fc2_bias};
+std::vector<at::Tensor*> TensorsOf(AttentionPoolWeights& pool) {
+  std::vector<at::Tensor*> tensors = {&pool.latent};
+  for (Linear* linear : {&pool.query, &pool.key, &pool.value, &pool.proj}) Append(*linear, tensors);
+  Append(pool.norm, tensors);
+  for (Linear* linear : {&pool.fc1, &pool.fc2}) Append(*linear, tensors);
+  return tensors;
 }
 
 std::vector<at::Tensor*> TensorsOf(VitWeights& weights) {
-  std::vector<at::Tensor*> tensors = {&weights.patch_weight, &weights.patch_bias,
-                                      &weights.class_token, &weights.position_embedding};
+  std::vector<at::Tensor*> tensors;
+  Append(weights.patch, tensors);
+  tensors.push_back(&weights.prefix);
+  tensors.push_back(&weights.position_embedding);
+  Append(weights.norm_before, tensors);
   for (BlockWeights& block : weights.blocks) {
-    for (at::Tensor* tensor : TensorsOf(block)) tensors.push_back(tensor);
+    for (Norm* norm : {&block.norm1, &block.query_norm, &block.key_norm, &block.norm2}) {
+      Append(*norm, tensors);
+    }
+    for (Linear* linear : {&block.query, &block.key, &block.value, &block.proj, &block.gate,
+                           &block.fc1, &block.fc2}) {
+      Append(*linear, tensors);
+    }
+    tensors.insert(tensors.end(), {&block.scale1, &block.scale2});
   }
-  for (at::Tensor* tensor :
-       {&weights.norm_weight, &weights.norm_bias, &weights.head_weight, &weights.head_bias}) {
-    tensors.push_back(tensor);
-  }
+  Append(weights.norm, tensors);
+  for (at::Tensor* tensor : TensorsOf(weights.pool)) tensors.push_back(tensor);
+  Append(weights.head, tensors);
+  tensors.push_back(&weights.projection);
   return tensors;
 }
 

@@ -110,10 +110,11 @@ class OutputCollector {
   void AddBatch(const at::Tensor& pixels, PerRung& embeddings, PerRung& classes) const {
     for (size_t i = 0; i < rungs_.size(); ++i) {
       const PermutedWeights& weights = rungs_.state(i).weights;
-      const at::Tensor pooled = PoolDefault(weights, ViewTokens(weights, rungs_.view(i), pixels));
+      const at::Tensor tokens = ViewTokens(weights, rungs_.view(i), pixels);
+      const at::Tensor pooled = PoolDefault(weights, tokens);
       embeddings[i].push_back(pooled.clone());
       if (model_.config().num_classes > 0) {
-        classes[i].push_back(Logits(weights, pooled).argmax(1));
+        classes[i].push_back(Logits(weights, tokens, pooled).argmax(1));
       }
     }
   }

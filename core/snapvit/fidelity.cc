@@ -103,7 +103,7 @@ class FidelityMeasurement {
         const at::Tensor embedding = PoolDefault(state.weights, tokens);
         embeddings_[i].push_back(embedding.clone());
         if (model_.config().num_classes > 0) {
-          classes_[i].push_back(Logits(state.weights, embedding).argmax(1));
+          classes_[i].push_back(Logits(state.weights, tokens, embedding).argmax(1));
         }
       }
       return absl::OkStatus();

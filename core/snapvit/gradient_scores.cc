@@ -19,11 +19,13 @@
 namespace snapvit {
 namespace {
 
-// The parameters whose gradients are scores: fc1 and qkv weights of every block, in this order.
+// The parameters whose gradients are scores, in this order: of every block the first MLP layer, its
+// gate where there is one, and the rows of the values.
 std::vector<at::Tensor> ScoredParameters(VitWeights& weights) {
   std::vector<at::Tensor> parameters;
   for (BlockWeights& block : weights.blocks) {
-    for (at::Tensor* weight : {&block.fc1_weight, &block.qkv_weight}) {
+    for (at::Tensor* weight : {&block.fc1.weight, &block.gate.weight, &block.value.weight}) {
+      if (!weight->defined()) continue;
       *weight = weight->detach().set_requires_grad(true);
       parameters.push_back(*weight);
     }
@@ -203,11 +205,14 @@ GradientScores GradientAccumulator::Scores() const {
   const VitConfig& config = weights_.config;
   GradientScores scores;
   scores.images = images_;
-  for (int block = 0; block < config.depth; ++block) {
-    const std::vector<float> mlp = MeanSquares(sums_[2 * block], config.mlp_hidden);
+  const bool gated = config.block.gated_mlp;
+  for (size_t next = 0; next < sums_.size();) {
+    // A gated channel owns a row of either matrix.
+    const at::Tensor first = sums_[next++];
+    const at::Tensor channels = gated ? at::cat({first, sums_[next++]}, /*dim=*/1) : first;
+    const std::vector<float> mlp = MeanSquares(channels, config.mlp_hidden);
     scores.mlp.insert(scores.mlp.end(), mlp.begin(), mlp.end());
-    const at::Tensor value_rows = sums_[2 * block + 1].chunk(3, 0)[2];
-    const std::vector<float> heads = MeanSquares(value_rows, config.num_heads);
+    const std::vector<float> heads = MeanSquares(sums_[next++], config.num_heads);
     scores.heads.insert(scores.heads.end(), heads.begin(), heads.end());
   }
   return scores;

@@ -75,7 +75,7 @@ class GradientAccumulator {
   // The squares of what was added; `images` counts those of all batches.
   GradientScores Scores() const;
 
-  at::Device device() const { return weights_.patch_weight.device(); }  // where pixels belong
+  at::Device device() const { return weights_.patch.weight.device(); }  // where pixels belong
 
  private:
   VitWeights weights_;  // only the scored parameters require gradients

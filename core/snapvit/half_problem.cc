@@ -14,7 +14,12 @@ HalfProblem MakeHalfProblem(const VitWeights& weights, const HalfStatistics& sta
   problem.covariance = statistics.covariance.to(at::kDouble);
   problem.covariance.diagonal().add_(problem.covariance.diagonal().mean() * kRidge + 1e-12);
   problem.metric = statistics.metric.to(at::kDouble);
-  problem.weight = (attention ? block.proj_weight : block.fc2_weight).t().to(at::kDouble);
+  const at::Tensor& scale = attention ? block.scale1 : block.scale2;
+  if (scale.defined()) {  // the metric is that of the residual stream, behind LayerScale
+    const at::Tensor before = scale.to(at::kDouble);
+    problem.metric = problem.metric * before.unsqueeze(0) * before.unsqueeze(1);
+  }
+  problem.weight = (attention ? block.proj.weight : block.fc2.weight).t().to(at::kDouble);
   problem.unit_size = attention ? weights.config.head_dim : 1;
   return problem;
 }

@@ -18,7 +18,7 @@ inline constexpr double kRidge = 0.01;
 // g rows are one unit.
 struct HalfProblem {
   at::Tensor covariance;  // [n, n] f64, damped by kRidge
-  at::Tensor metric;      // [D, D] f64
+  at::Tensor metric;      // [D, D] f64: of what the output matrix gives, before LayerScale
   at::Tensor weight;      // [n, D] f64: the output matrix, transposed
   int64_t unit_size = 1;  // g: 1 for channels, head_dim for heads
 };

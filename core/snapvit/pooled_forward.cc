@@ -6,14 +6,10 @@
 
 #include "core/elastic/keep_counts.h"
 #include "core/elastic/view_forward.h"
+#include "core/model/layers.h"
 
 namespace snapvit {
 namespace {
-
-at::Tensor LayerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                     double eps) {
-  return at::layer_norm(x, {x.size(-1)}, weight, bias, eps, /*cudnn_enable=*/false);
-}
 
 // Published keep counts are any number, but a product with rows of a multiple of 16 floats is half
 // again as fast: so the first layer computes up to 15 channels more than the view has, and the
@@ -23,15 +19,22 @@ constexpr int kChannelMultiple = 16;
 // x [rows, D] f32, changed in place.
 void AddMlp(const VitConfig& config, const PermutedBlock& block, const BlockView& view,
             at::Tensor& x) {
-  if (view.channels > 0) {
-    const int wide = RoundUpChannels(view.channels, kChannelMultiple, config.mlp_hidden);
-    const at::Tensor y = LayerNorm(x, block.norm2_weight, block.norm2_bias, config.block.norm_eps);
-    at::Tensor hidden =
-        at::linear(y, block.fc1_weight.narrow(0, 0, wide), block.fc1_bias.narrow(0, 0, wide));
-    at::gelu_(hidden);
-    x.addmm_(hidden.narrow(1, 0, view.channels), view.fc2_weight);
+  if (view.channels == 0) {
+    x.add_(block.scale2.defined() ? block.fc2_bias * block.scale2 : block.fc2_bias);
+    return;
   }
-  x.add_(block.fc2_bias);
+  const int64_t rows = RowsOfChannel(config);
+  const int64_t wide = RoundUpChannels(view.channels, kChannelMultiple, config.mlp_hidden) * rows;
+  const at::Tensor y = Apply(block.norm2, x, config.block.norm_eps);
+  const at::Tensor hidden = MlpHidden(config, at::linear(y, block.fc1_weight.narrow(0, 0, wide),
+                                                         block.fc1_bias.narrow(0, 0, wide)));
+  const at::Tensor units = hidden.narrow(1, 0, view.channels);
+  if (block.scale2.defined()) {
+    x.addcmul_(at::addmm(block.fc2_bias, units, view.fc2_weight), block.scale2);
+  } else {
+    x.addmm_(units, view.fc2_weight);
+    x.add_(block.fc2_bias);
+  }
 }
 
 // The class token after the attention of the last block, [B, D], of its input x [B·N, D].
@@ -39,9 +42,12 @@ at::Tensor AttendClassToken(const VitConfig& config, const PermutedBlock& block,
                             const BlockView& view, int64_t batch, const at::Tensor& x) {
   const int64_t width = config.embed_dim;
   const at::Tensor token = x.view({batch, config.tokens(), width}).select(1, 0);
-  if (view.heads == 0) return token + block.proj_bias;
-  const at::Tensor y = LayerNorm(x, block.norm1_weight, block.norm1_bias, config.block.norm_eps)
-                           .view({batch, config.tokens(), width});
+  const auto added = [&](const at::Tensor& attended) {
+    return token + (block.scale1.defined() ? attended * block.scale1 : attended);
+  };
+  if (view.heads == 0) return added(block.proj_bias);
+  const at::Tensor y =
+      Apply(block.norm1, x, config.block.norm_eps).view({batch, config.tokens(), width});
   const at::Tensor weight = view.qkv_weight.view({view.heads, 3, config.head_dim, width});
   const auto with_bias = [&](const at::Tensor& head_major, int64_t part) {
     if (!view.qkv_bias.defined()) return head_major;
@@ -58,7 +64,14 @@ at::Tensor AttendClassToken(const VitConfig& config, const PermutedBlock& block,
   const at::Tensor attended = with_bias(at::bmm(mean_y, weight.select(1, 2).transpose(1, 2)), 2)
                                   .transpose(0, 1)
                                   .reshape({batch, view.heads * config.head_dim});
-  return token + at::addmm(block.proj_bias, attended, view.proj_weight);
+  return added(at::addmm(block.proj_bias, attended, view.proj_weight));
+}
+
+// Whether the last block can be computed for the class token alone, and its keys in the width of
+// the model: they must be linear in the tokens.
+bool ClassTokenAlone(const VitConfig& config) {
+  return config.pooling == ModelPooling::kClassToken && !config.block.qk_norm &&
+         config.positions != Positions::kRotary;
 }
 
 }  // namespace
@@ -71,7 +84,7 @@ at::Tensor PooledForward(const PermutedWeights& weights, const View& view, int64
     RunHalf(weights, view, 2 * block, batch, x);
     AddMlp(config, weights.blocks[block], view[block], x);
   }
-  if (config.pooling != ModelPooling::kClassToken) {
+  if (!ClassTokenAlone(config)) {
     RunHalf(weights, view, 2 * last, batch, x);
     AddMlp(config, weights.blocks[last], view[last], x);
     return PoolDefault(weights, FinishTokens(weights, x, batch));
@@ -79,7 +92,7 @@ at::Tensor PooledForward(const PermutedWeights& weights, const View& view, int64
   at::Tensor token = AttendClassToken(config, weights.blocks[last], view[last], batch, x);
   AddMlp(config, weights.blocks[last], view[last], token);
   // The final norm acts on every token alone, so that it may as well come after pooling.
-  return LayerNorm(token, weights.norm_weight, weights.norm_bias, config.block.norm_eps);
+  return Apply(weights.head.norm, token, config.block.norm_eps);
 }
 
 }  // namespace snapvit

@@ -78,7 +78,7 @@ class StatisticsComputation {
     for (size_t half = 0; half < 2 * static_cast<size_t>(config.depth); ++half) {
       const int64_t units =
           IsMlpHalf(half) ? config.mlp_hidden : config.num_heads * config.head_dim;
-      sums_.emplace_back(units, config.embed_dim, weights.patch_weight.options());
+      sums_.emplace_back(units, config.embed_dim, weights.patch.weight.options());
     }
   }
 
@@ -119,12 +119,12 @@ class StatisticsComputation {
 
   absl::Status MeasureMean() {
     const size_t end = std::min(end_, options_.first_image + kImagesForMean);
-    at::Tensor sum = at::zeros({weights_.config.embed_dim}, weights_.patch_weight.options());
+    at::Tensor sum = at::zeros({weights_.config.embed_dim}, weights_.patch.weight.options());
     int64_t images = 0;
     for (size_t first = options_.first_image; first < end; first += batch_images_) {
       const at::Tensor pixels =
           PreprocessedImages(source_, preprocessing_, first, std::min(batch_images_, end - first))
-              .to(weights_.patch_weight.device());
+              .to(weights_.patch.weight.device());
       if (pixels.size(0) == 0) continue;
       ASSIGN_OR_RETURN(const at::Tensor embeddings, Embeddings(pixels, /*taps=*/nullptr));
       sum.add_(embeddings.sum(0));
@@ -151,7 +151,7 @@ class StatisticsComputation {
   absl::Status RunBatch() {
     const size_t count = std::min(batch_images_, end_ - next_);
     at::Tensor pixels = PreprocessedImages(source_, preprocessing_, next_, count, &unreadable_)
-                            .to(weights_.patch_weight.device());
+                            .to(weights_.patch.weight.device());
     next_ += count;
     if (pixels.size(0) == 0) return absl::OkStatus();
     pixels.set_requires_grad(true);  // else there would be no graph: the weights need no gradients

@@ -36,9 +36,9 @@ TEST_F(ViewGpuTest, EveryRungEqualsTheCpus) {
       ASSERT_TRUE(tokens.is_cuda());
       EXPECT_LE(((tokens.cpu() - expected).abs().max() / expected.std()).item<double>(), 1e-4)
           << rung;
-      const at::Tensor logits = Logits(state.weights, PoolDefault(state.weights, tokens));
+      const at::Tensor logits = Logits(state.weights, tokens, PoolDefault(state.weights, tokens));
       const at::Tensor expected_logits =
-          Logits(expected_state.weights, PoolDefault(expected_state.weights, expected));
+          Logits(expected_state.weights, expected, PoolDefault(expected_state.weights, expected));
       EXPECT_LE(
           ((logits.cpu() - expected_logits).abs().max() / expected_logits.std()).item<double>(),
           1e-4)

@@ -80,7 +80,11 @@ class CorrectionTest : public ::testing::Test {
     return replacement;
   }
 
-  const VitConfig config_ = MakeVitConfig(16, 4, 24, 3, 4, 64, 5);
+  const VitConfig config_ = [] {
+    VitConfig config = MakeVitConfig(16, 4, 24, 3, 4, 64, 5);
+    config.block.layer_scale = true;  // comes after what makes up for pruned units
+    return config;
+  }();
   const ModelFolder folder_ = RandomModel(config_, 1);
   const at::Tensor channel_in_ = Noise({kChannelsLeft, kRank}, 5) * 0.1;
   const at::Tensor channel_out_ = Noise({kRank, 24}, 6);
@@ -114,7 +118,7 @@ TEST_F(CorrectionTest, FullAddsTheLowRankPredictionOfWhatTheMeansLeaveOut) {
   std::vector<int64_t> channels(ranking.channels(1).begin(),
                                 ranking.channels(1).begin() + kChannelsLeft);
   BlockWeights& mlp = changed.weights.blocks[1];
-  fold(mlp.fc2_weight, mlp.fc2_bias, channels, Noise({3, 64}, 3)[1], channel_in_, channel_out_);
+  fold(mlp.fc2.weight, mlp.fc2.bias, channels, Noise({3, 64}, 3)[1], channel_in_, channel_out_);
   std::vector<int64_t> rows;
   for (int i = 0; i < kHeadsLeft; ++i) {
     for (int j = 0; j < config_.head_dim; ++j) {
@@ -122,7 +126,7 @@ TEST_F(CorrectionTest, FullAddsTheLowRankPredictionOfWhatTheMeansLeaveOut) {
     }
   }
   BlockWeights& attention = changed.weights.blocks[0];
-  fold(attention.proj_weight, attention.proj_bias, rows,
+  fold(attention.proj.weight, attention.proj.bias, rows,
        Noise({3, 4, config_.head_dim}, 4)[0].flatten(), head_in_, head_out_);
 
   const UnitReplacement replacement = Replaced();

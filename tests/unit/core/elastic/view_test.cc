@@ -18,28 +18,16 @@ double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
   return ((actual - expected).abs().max() / expected.std()).item<double>();
 }
 
-VitConfig MeanPooled() {
-  VitConfig config = MakeVitConfig(28, 7, 60, 3, 5, 130, 4);
-  config.class_token = false;
-  config.pooling = ModelPooling::kMean;
-  config.norm_after_pooling = true;
-  config.block.qkv_bias = false;
-  return config;
+std::vector<NamedVitConfig> Configs() {
+  std::vector<NamedVitConfig> configs = FamilyConfigs();
+  configs.push_back({"demo", DemoVit()});
+  configs.push_back({"odd_sizes", MakeVitConfig(28, 7, 60, 3, 5, 130, 4)});
+  configs.push_back({"no_classifier", MakeVitConfig(30, 10, 72, 5, 3, 200, 0)});
+  return configs;
 }
 
 class ViewTest : public ::testing::TestWithParam<int> {
  protected:
-  static VitConfig Config() {
-    switch (GetParam()) {
-      case 0:
-        return DemoVit();
-      case 1:
-        return MeanPooled();
-      default:
-        return MakeVitConfig(30, 10, 72, 5, 3, 200, 0);
-    }
-  }
-
   static std::shared_ptr<const ElasticModel> Elastic(const ModelFolder& folder,
                                                      const Ordering& ordering, int multiple) {
     ElasticModel::Options options;
@@ -47,7 +35,7 @@ class ViewTest : public ::testing::TestWithParam<int> {
     return *ElasticModel::Create(folder, ordering, options);
   }
 
-  const VitConfig config_ = Config();
+  const VitConfig config_ = Configs()[GetParam()].config;
   const ModelFolder folder_ = RandomModel(config_, 17 + GetParam());
   const Ordering ordering_ = RandomOrdering(config_, 23 + GetParam());
   const at::Tensor pixels_ =
@@ -86,7 +74,12 @@ TEST_P(ViewTest, EqualsTheDenseModelWithPrunedUnitsCutOut) {
       const at::Tensor pooled = PoolDefault(state.weights, tokens);
       EXPECT_LE(RelativeError(pooled, expected.pooled), 1e-5) << budget;
       if (config_.num_classes > 0) {
-        EXPECT_LE(RelativeError(Logits(state.weights, pooled), expected.logits), 1e-5) << budget;
+        EXPECT_LE(RelativeError(Logits(state.weights, tokens, pooled), expected.logits), 1e-5)
+            << budget;
+      }
+      if (config_.projection_dim > 0) {
+        EXPECT_LE(RelativeError(Projection(state.weights, pooled), expected.projected), 1e-5)
+            << budget;
       }
     }
   }
@@ -181,7 +174,9 @@ TEST_P(ViewTest, MovedWeightsTakeTheirViewsAndPixelsAlong) {
       EXPECT_TRUE(tensor.is_meta());
     }
   }
-  EXPECT_TRUE(EmbedPatches(weights, pixels_).is_meta());  // pixels on the CPU
+  if (!config_.norm_before) {  // ATen has no layer norm for its meta device
+    EXPECT_TRUE(EmbedPatches(weights, pixels_).is_meta());  // pixels on the CPU
+  }
   EXPECT_TRUE(model->state().weights.blocks[0].fc1_weight.is_cpu());
 }
 
@@ -205,7 +200,8 @@ TEST(ElasticModel, WithoutOrderingIsTheDenseModelAlone) {
   EXPECT_EQ(model->parameters(), 2693578U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, ViewTest, ::testing::Values(0, 1, 2));
+INSTANTIATE_TEST_SUITE_P(Models, ViewTest, ::testing::Range(0, static_cast<int>(Configs().size())),
+                         [](const auto& test) { return Configs()[test.param].name; });
 
 }  // namespace
 }  // namespace snapvit

@@ -93,7 +93,7 @@ TEST_F(EngineTest, MixedRungsInABatchEqualSingleRuns) {
 TEST_F(EngineTest, AFailingItemDoesNotTouchTheOthers) {
   // A model whose weights do not fit together makes ATen throw in the middle of the batch.
   ModelFolder broken = RandomModel(DemoVit(), 4);
-  broken.weights.norm_weight = at::ones({7});
+  broken.weights.norm.weight = at::ones({7});
   std::vector<EngineItem> items = {Item(0, 5, EmbeddingKind::kDefault),
                                    Item(1, 5, EmbeddingKind::kDefault)};
   items[1].model = *ElasticModel::Create(broken, RandomOrdering(DemoVit(), 3), {});

@@ -77,7 +77,7 @@ TEST_F(ReferenceForwardTest, AConstantChannelIsAShiftOfTheNextBias) {
   replaced.blocks[1].channel_constant[channel] = 0.75;
   const at::Tensor expected = Run(&replaced).tokens;
   BlockWeights& block = weights_.blocks[1];
-  block.fc2_bias = block.fc2_bias + 0.75 * block.fc2_weight.select(1, channel);
+  block.fc2.bias = block.fc2.bias + 0.75 * block.fc2.weight.select(1, channel);
   EXPECT_LT((Run(&masked).tokens - expected).abs().max().item<float>(), 1e-5);
 }
 

@@ -41,7 +41,7 @@ TEST(TimmConfig, ReadsWhatTimmWrites) {
   EXPECT_EQ(model.num_classes, 7);
   EXPECT_EQ(model.tokens(), 17);
   EXPECT_TRUE(model.class_token);
-  EXPECT_TRUE(model.block.qkv_bias);
+  EXPECT_TRUE(model.block.query_bias);
   EXPECT_EQ(model.pooling, ModelPooling::kClassToken);
   EXPECT_FALSE(model.norm_after_pooling);
   EXPECT_TRUE(config->position_for_class_token);
@@ -171,7 +171,7 @@ TEST(TimmConfig, ReadsNonSquareInput) {
   VitConfig vit = SmallVit();
   vit.image_height = 24;
   vit.image_width = 40;
-  vit.block.qkv_bias = false;
+  vit.block.query_bias = vit.block.key_bias = vit.block.value_bias = false;
   const auto config =
       Read(R"({"architecture": "x", "model_args": {"num_heads": 3, "qkv_bias": false},
       "pretrained_cfg": {"input_size": [3, 24, 40]}})",
@@ -180,7 +180,7 @@ TEST(TimmConfig, ReadsNonSquareInput) {
   EXPECT_EQ(config->model.grid_height(), 3);
   EXPECT_EQ(config->model.grid_width(), 5);
   EXPECT_EQ(config->preprocessing.width, 40);
-  EXPECT_FALSE(config->model.block.qkv_bias);
+  EXPECT_FALSE(config->model.block.query_bias);
 }
 
 // A model that was trained at another size than its pretrained_cfg says: the tensors prove

@@ -72,8 +72,8 @@ TEST_F(GradientScoresTest, BatchSizeDoesNotMatter) {
 
 // What cannot change the output has no importance.
 TEST_F(GradientScoresTest, DeadUnitsScoreZero) {
-  folder_.weights.blocks[1].fc2_weight.select(1, 5).zero_();
-  folder_.weights.blocks[0].proj_weight.narrow(1, 8, 8).zero_();  // head 1 of 3
+  folder_.weights.blocks[1].fc2.weight.select(1, 5).zero_();
+  folder_.weights.blocks[0].proj.weight.narrow(1, 8, 8).zero_();  // head 1 of 3
   const GradientScores scores = *Compute(folder_, {.images = 4});
   for (int i = 0; i < 80; ++i) {
     EXPECT_EQ(scores.mlp[i] == 0, i == 40 + 5) << i;
@@ -83,8 +83,41 @@ TEST_F(GradientScoresTest, DeadUnitsScoreZero) {
 
 TEST_F(GradientScoresTest, LeavesTheModelAsItWas) {
   ASSERT_TRUE(Compute(folder_, {.images = 4}).ok());
-  EXPECT_FALSE(folder_.weights.blocks[0].fc1_weight.requires_grad());
-  EXPECT_FALSE(folder_.weights.blocks[0].qkv_weight.grad().defined());
+  EXPECT_FALSE(folder_.weights.blocks[0].fc1.weight.requires_grad());
+  EXPECT_FALSE(folder_.weights.blocks[0].value.weight.grad().defined());
+}
+
+// A channel of a gated MLP owns a row of the gate as well as of the value; a head's score is that
+// of its values, in whatever order the rows are packed.
+TEST(GradientScores, OfEveryFamilyAreMeanSquaresOfItsUnitsRows) {
+  for (const NamedVitConfig& family : FamilyConfigs()) {
+    const VitConfig& config = family.config;
+    const ModelFolder folder = RandomModel(config, 8);
+    const at::Tensor pixels =
+        at::randn({4, 3, config.image_height, config.image_width},
+                  at::make_generator<at::CPUGeneratorImpl>(3), at::TensorOptions(at::kFloat));
+    GradientAccumulator accumulator(folder.weights);
+    ASSERT_TRUE(accumulator.AddBatch(pixels, /*views=*/4, /*global_views=*/2).ok());
+    const GradientScores scores = accumulator.Scores();
+
+    VitWeights weights = folder.weights;
+    BlockWeights& block = weights.blocks[1];
+    std::vector<at::Tensor> parameters = {block.value.weight, block.fc1.weight};
+    if (config.block.gated_mlp) parameters.push_back(block.gate.weight);
+    for (at::Tensor& parameter : parameters) parameter.set_requires_grad(true);
+    const at::Tensor embeddings = ReferenceForward(weights, pixels)->pooled;
+    const std::vector<at::Tensor> gradients =
+        torch::autograd::grad({SelfDistillationLoss(embeddings.unsqueeze(0), 2)}, parameters);
+    for (at::Tensor& parameter : parameters) parameter.set_requires_grad(false);
+    const double head =
+        gradients[0].unflatten(0, {config.num_heads, -1})[2].square().mean().item<double>();
+    double channel = gradients[1][7].square().mean().item<double>();
+    if (config.block.gated_mlp) {
+      channel = (channel + gradients[2][7].square().mean().item<double>()) / 2;
+    }
+    EXPECT_NEAR(scores.heads[config.num_heads + 2], head, 1e-4 * head) << family.name;
+    EXPECT_NEAR(scores.mlp[config.mlp_hidden + 7], channel, 1e-4 * channel) << family.name;
+  }
 }
 
 // Weights on ATen's meta device, which has no convolution: what a GPU fails at is a status as well.
@@ -111,9 +144,9 @@ class UncollapsedScores {
     preprocessing_.mean = options.collapsed->mean;
     preprocessing_.std = options.collapsed->std;
     for (BlockWeights& block : weights_.blocks) {
-      block.fc1_weight = block.fc1_weight.detach().clone().set_requires_grad(true);
-      block.qkv_weight = block.qkv_weight.detach().clone().set_requires_grad(true);
-      parameters_.insert(parameters_.end(), {block.fc1_weight, block.qkv_weight});
+      block.fc1.weight = block.fc1.weight.detach().clone().set_requires_grad(true);
+      block.value.weight = block.value.weight.detach().clone().set_requires_grad(true);
+      parameters_.insert(parameters_.end(), {block.fc1.weight, block.value.weight});
     }
     for (size_t first = 0; first < options.images; first += options.collapsed->batch) {
       AddBatch(source, first, std::min(options.images, first + options.collapsed->batch));
@@ -127,7 +160,7 @@ class UncollapsedScores {
   float Head(int block, int head) const {
     const VitConfig& config = weights_.config;
     return sums_[2 * block + 1]
-        .view({3, config.num_heads, config.head_dim, config.embed_dim})[2][head]
+        .view({config.num_heads, config.head_dim, config.embed_dim})[head]
         .square()
         .mean()
         .item<float>();

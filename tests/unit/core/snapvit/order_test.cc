@@ -106,5 +106,67 @@ TEST_F(OrderTest, StatisticsWeighTokensByWhatTheEmbeddingSeesOfThem) {
   EXPECT_LT(to_class_token, 0.5 * to_all_tokens);
 }
 
+class FamilyOrderTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(FamilyOrderTest, CorrectionsBringItsEmbeddingsCloserToTheDenseOnes) {
+  const ModelFolder folder = RandomModel(FamilyConfigs()[GetParam()].config, 3);
+  const auto source = SyntheticCalibration(CalibrationImagesFor(64), 32, 32, 1);
+  OrderOptions options;
+  options.images = 64;
+  const auto ordering = ComputeOrdering(folder, "fingerprint", *source, options, nullptr);
+  ASSERT_TRUE(ordering.ok()) << ordering.status();
+  ASSERT_TRUE(CheckOrderingFits(*ordering, folder.config, "fingerprint").ok());
+  const auto unseen = SyntheticCalibration(64, 32, 32, 99);
+  const auto fidelity = [&](CorrectionMode mode, double budget) {
+    ElasticModel::Options elastic;
+    elastic.ladder.corrections = mode;
+    return ViewFidelity(**ElasticModel::Create(folder, *ordering, elastic), budget, *unseen);
+  };
+  for (const double budget : {0.8, 0.5}) {
+    EXPECT_GT(fidelity(CorrectionMode::kFull, budget), fidelity(CorrectionMode::kNone, budget))
+        << budget;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, FamilyOrderTest,
+                         ::testing::Range(0, static_cast<int>(FamilyConfigs().size())),
+                         [](const auto& test) { return FamilyConfigs()[test.param].name; });
+
+// LayerScale is a diagonal matrix behind the output matrix: what is folded into it changes nothing
+// about which units matter.
+TEST(LayerScale, OrdersAsTheModelThatItIsFoldedInto) {
+  VitConfig config = MakeVitConfig(16, 4, 48, 3, 4, 96, 0);
+  ModelFolder folded = RandomModel(config, 3);
+  ModelFolder scaled = folded;
+  scaled.config.block.layer_scale = scaled.weights.config.block.layer_scale = true;
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(4);
+  const auto split = [&](Linear& layer, at::Tensor& scale) {
+    // Powers of two: the products round alike.
+    scale = at::pow(2.0, at::randint(-3, 4, {48}, generator).to(at::kFloat));
+    layer.weight = layer.weight / scale.unsqueeze(1);
+    layer.bias = layer.bias / scale;
+  };
+  for (BlockWeights& block : scaled.weights.blocks) {
+    split(block.proj, block.scale1);
+    split(block.fc2, block.scale2);
+  }
+  const auto source = SyntheticCalibration(CalibrationImagesFor(48), 32, 32, 1);
+  OrderOptions options;
+  options.images = 48;
+  const Ordering expected = *ComputeOrdering(folded, "f", *source, options, nullptr);
+  const Ordering ordering = *ComputeOrdering(scaled, "f", *source, options, nullptr);
+  for (int block = 0; block < config.depth; ++block) {
+    EXPECT_EQ(UnitRanking(ordering).channels(block), UnitRanking(expected).channels(block));
+    EXPECT_EQ(UnitRanking(ordering).heads(block), UnitRanking(expected).heads(block));
+  }
+  // Corrections are rounded to bf16 before LayerScale, so that steps of the path that are worth the
+  // same may change places.
+  const auto fidelity = [](const ModelFolder& model, const Ordering& its) {
+    return ViewFidelity(**ElasticModel::Create(model, its, {}), 0.5,
+                        *SyntheticCalibration(64, 32, 32, 99));
+  };
+  EXPECT_NEAR(fidelity(scaled, ordering), fidelity(folded, expected), 0.01);
+}
+
 }  // namespace
 }  // namespace snapvit

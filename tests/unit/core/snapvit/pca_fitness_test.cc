@@ -80,23 +80,31 @@ class PlainFitness {
 };
 
 struct Case {
-  const char* name;
-  bool class_token_pooling;
-  bool norm_after_pooling;
-  bool qkv_bias;
+  std::string name;
+  VitConfig config;
   int components;
 };
 
-class PcaFitnessTest : public ::testing::TestWithParam<Case> {
- protected:
-  static VitConfig Config(const Case& options) {
-    VitConfig config = MakeVitConfig(16, 4, 24, 3, 4, 40, 0);
-    config.pooling = options.class_token_pooling ? ModelPooling::kClassToken : ModelPooling::kMean;
-    config.norm_after_pooling = options.norm_after_pooling;
-    config.block.qkv_bias = options.qkv_bias;
-    return config;
+std::vector<Case> Cases() {
+  const VitConfig plain = MakeVitConfig(16, 4, 24, 3, 4, 40, 0);
+  VitConfig norm_last = plain;
+  norm_last.norm_after_pooling = true;
+  VitConfig no_bias = plain;
+  for (bool* bias :
+       {&no_bias.block.query_bias, &no_bias.block.key_bias, &no_bias.block.value_bias}) {
+    *bias = false;
   }
+  std::vector<Case> cases = {{"ClassToken", plain, 5},
+                             {"ClassTokenNormLast", norm_last, 5},
+                             {"NoQkvBias", no_bias, 5},
+                             {"TooManyComponents", plain, 192},
+                             {"TooFewImages", plain, 22}};
+  for (NamedVitConfig& family : FamilyConfigs()) cases.push_back({family.name, family.config, 5});
+  return cases;
+}
 
+class PcaFitnessTest : public ::testing::TestWithParam<int> {
+ protected:
   // One a block, then one a head; some are negative, as the search makes them.
   std::vector<double> Multipliers(int shift) const {
     std::vector<double> multipliers;
@@ -112,18 +120,19 @@ class PcaFitnessTest : public ::testing::TestWithParam<Case> {
     return *std::move(fitness);
   }
 
-  const ModelFolder folder_ = RandomModel(Config(GetParam()), 5);
+  const Case case_ = Cases()[GetParam()];
+  const ModelFolder folder_ = RandomModel(case_.config, 5);
   const Ordering raw_ = RandomOrdering(folder_.config, 6);
   const std::unique_ptr<CalibrationSource> source_ = SyntheticCalibration(4 + kImages, 32, 32, 3);
 };
 
 TEST_P(PcaFitnessTest, IsTheLossOfTheMaskedModelInThePrincipalSubspace) {
   PcaFitnessOptions options;
-  options.components = GetParam().components;
+  options.components = case_.components;
   options.batch = 8;
   const auto fitness = Create(options);
-  // 24 dimensions and 20 images: no projection with as many components or more.
-  const int used = GetParam().components < 20 ? GetParam().components : 0;
+  // 24 dimensions or more and 20 images: no projection with as many components or more.
+  const int used = case_.components < 20 ? case_.components : 0;
   EXPECT_EQ(fitness->components(), used);
   EXPECT_EQ(fitness->images(), static_cast<size_t>(kImages));
   const PlainFitness plain(folder_, *source_, 4);
@@ -140,7 +149,7 @@ TEST_P(PcaFitnessTest, IsTheLossOfTheMaskedModelInThePrincipalSubspace) {
 
 TEST_P(PcaFitnessTest, ABoundGivesALowerBoundOrTheSameValue) {
   PcaFitnessOptions options;
-  options.components = GetParam().components;
+  options.components = case_.components;
   options.batch = 4;
   const auto fitness = Create(options);
   const double value = fitness->Evaluate(Multipliers(0), kNoBound, nullptr)->value;
@@ -165,13 +174,8 @@ TEST_P(PcaFitnessTest, StopsWhenToldTo) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, PcaFitnessTest,
-                         ::testing::Values(Case{"ClassToken", true, false, true, 5},
-                                           Case{"ClassTokenNormLast", true, true, true, 5},
-                                           Case{"NoQkvBias", true, false, false, 5},
-                                           Case{"MeanPooling", false, true, true, 5},
-                                           Case{"TooManyComponents", true, false, true, 192},
-                                           Case{"TooFewImages", true, false, true, 22}),
-                         [](const auto& row) { return row.param.name; });
+                         ::testing::Range(0, static_cast<int>(Cases().size())),
+                         [](const auto& row) { return Cases()[row.param].name; });
 
 TEST(PcaFitness, NeedsTwoImages) {
   const ModelFolder folder = RandomModel(MakeVitConfig(16, 4, 24, 2, 3, 40, 0), 1);
