@@ -39,6 +39,10 @@ class CorrectionSet {
   // Null if there is none. `structure` as in PathStep.
   const StructureCorrection* Find(int structure, int keep) const;
 
+  const std::map<std::pair<int, int>, StructureCorrection>& all() const {
+    return by_structure_and_keep_;
+  }
+
   // Of all tables together.
   size_t Bytes() const;
 

@@ -4,6 +4,7 @@
 
 #include "core/base/status_macros.h"
 #include "core/elastic/elastic_state.h"
+#include "core/elastic/view_forward.h"
 #include "core/model/fingerprint.h"
 #include "core/model/model_folder.h"
 #include "core/model/torch_guard.h"
@@ -61,6 +62,15 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
                                                               model->ordering_->corrections,
                                                               options.ladder.corrections, views));
   }
+  const bool on_cpu = state.weights.patch_weight.is_cpu();
+  if (options.kernels && options.dtype == ExecutionDtype::kBFloat16 && on_cpu &&
+      PackedModel::Supports(folder.config)) {
+    ASSIGN_OR_RETURN(state.packed, PackedModel::Create(state.weights, state.corrections));
+    state.weights.blocks.clear();
+    state.weights.patch_weight.reset();
+    state.corrections = CorrectionSet();
+    return model;
+  }
   RETURN_IF_ERROR(Guard([&]() -> absl::Status {
     for (const Rung& rung : model->ladder_.rungs()) {
       state.views.push_back(MakeView(state.weights, state.corrections, rung.keep));
@@ -74,7 +84,35 @@ std::string ElasticModel::EmbeddingSpace(std::string_view pooling, int dimension
   return EmbeddingSpaceId(options_.weights_hash, preprocessing_, pooling, dimensions);
 }
 
-size_t ElasticModel::weight_bytes() const { return state_->weights.Bytes(); }
-size_t ElasticModel::correction_bytes() const { return state_->corrections.Bytes(); }
+size_t ElasticModel::weight_bytes() const {
+  const size_t packed = state_->packed != nullptr ? state_->packed->weight_bytes() : 0;
+  return state_->weights.Bytes() + packed;
+}
+
+size_t ElasticModel::correction_bytes() const {
+  return state_->packed != nullptr ? state_->packed->correction_bytes()
+                                   : state_->corrections.Bytes();
+}
+
+bool ElasticModel::uses_kernels() const { return state_->packed != nullptr; }
+
+at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pixels,
+                      int64_t first_tokens) {
+  const ElasticModel::State& state = model.state();
+  if (state.packed == nullptr) return ViewTokens(state.weights, state.views[rung], pixels);
+  return state.packed->Tokens(model.ladder().rung(rung).keep, pixels, first_tokens);
+}
+
+at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pixels) {
+  return RungTokens(model, rung, pixels, model.config().tokens());
+}
+
+int64_t TokensOfEmbedding(const VitConfig& config) {
+  const bool all =
+      config.pooling == ModelPooling::kMean || config.pooling == ModelPooling::kAttention ||
+      (config.num_classes > 0 && config.classifier_input == ClassifierInput::kClassAndMean);
+  if (all) return config.tokens();
+  return config.distillation_token ? 2 : 1;
+}
 
 }  // namespace snapvit

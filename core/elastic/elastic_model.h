@@ -32,7 +32,8 @@ class ElasticModel {
   struct Options {
     LadderOptions ladder;
     ExecutionDtype dtype = ExecutionDtype::kFloat32;
-    std::string name;          // empty: the folder's
+    bool kernels = true;  // run bf16 by core/kernels on processors that have them, else by ATen
+    std::string name;     // empty: the folder's
     std::string weights_hash;  // ModelHashes::weights, for embedding space ids
   };
 
@@ -61,6 +62,9 @@ class ElasticModel {
   size_t weight_bytes() const;
   // Bytes of the corrections of all rungs together.
   size_t correction_bytes() const;
+
+  // Whether forward passes run by core/kernels.
+  bool uses_kernels() const;
 
   // Weights and views, for the folders that compute (core/elastic/elastic_state.h).
   struct State;

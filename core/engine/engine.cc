@@ -60,13 +60,31 @@ at::Tensor EmbeddingRows(EmbeddingKind kind, const PermutedWeights& weights,
   return {};
 }
 
+// How many of the first tokens the item's results are computed from.
+int64_t TokensNeeded(const VitConfig& config, const EngineItem& item) {
+  switch (item.embedding) {
+    case EmbeddingKind::kMean:
+    case EmbeddingKind::kPatches:
+      return config.tokens();
+    case EmbeddingKind::kClass:
+      return item.logits ? TokensOfEmbedding(config) : 1;
+    default:
+      return TokensOfEmbedding(config);
+  }
+}
+
 void RunGroup(std::span<EngineItem* const> items, const Group& group) {
   const ElasticModel& model = *items[group.front()]->model;
   const ElasticModel::State& state = model.state();
   const VitConfig& config = model.config();
-  const View& view = state.views[items[group.front()]->rung];
-  const at::Tensor tokens = ViewTokens(state.weights, view, StackPixels(items, group, config));
-  const at::Tensor pooled = PoolDefault(state.weights, tokens);
+  int64_t first_tokens = 1;
+  for (const size_t i : group) {
+    first_tokens = std::max(first_tokens, TokensNeeded(config, *items[i]));
+  }
+  const at::Tensor tokens = RungTokens(model, items[group.front()]->rung,
+                                       StackPixels(items, group, config), first_tokens);
+  at::Tensor pooled;  // of the tokens that there are; not if only the class token was asked for
+  if (first_tokens >= TokensOfEmbedding(config)) pooled = PoolDefault(state.weights, tokens);
   at::Tensor logits;
   for (const size_t i : group) {
     if (items[i]->logits && !logits.defined()) logits = Logits(state.weights, tokens, pooled);

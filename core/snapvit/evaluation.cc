@@ -51,8 +51,8 @@ class RungSet {
   }
 
   size_t size() const { return rungs_.size(); }
-  const View& view(size_t i) const { return state(i).views[rungs_[i].rung]; }
-  const ElasticModel::State& state(size_t i) const { return model(i).state(); }
+  const ElasticModel& model(size_t i) const { return *subjects_[rungs_[i].subject].model; }
+  int rung(size_t i) const { return rungs_[i].rung; }
 
   // Where a row's network is.
   size_t Find(size_t subject, int rung) const {
@@ -62,7 +62,6 @@ class RungSet {
   }
 
  private:
-  const ElasticModel& model(size_t i) const { return *subjects_[rungs_[i].subject].model; }
   int Dense(size_t subject) const { return subjects_[subject].model->ladder().dense(); }
 
   const std::span<const EvaluationSubject> subjects_;
@@ -109,8 +108,10 @@ class OutputCollector {
 
   void AddBatch(const at::Tensor& pixels, PerRung& embeddings, PerRung& classes) const {
     for (size_t i = 0; i < rungs_.size(); ++i) {
-      const PermutedWeights& weights = rungs_.state(i).weights;
-      const at::Tensor tokens = ViewTokens(weights, rungs_.view(i), pixels);
+      const ElasticModel& model = rungs_.model(i);
+      const PermutedWeights& weights = model.state().weights;
+      const at::Tensor tokens =
+          RungTokens(model, rungs_.rung(i), pixels, TokensOfEmbedding(model.config()));
       const at::Tensor pooled = PoolDefault(weights, tokens);
       embeddings[i].push_back(pooled.clone());
       if (model_.config().num_classes > 0) {

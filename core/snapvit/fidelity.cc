@@ -99,7 +99,8 @@ class FidelityMeasurement {
       if (pixels.size(0) == 0) return absl::OkStatus();
       const ElasticModel::State& state = model_.state();
       for (size_t i = 0; i < rungs_.size(); ++i) {
-        const at::Tensor tokens = ViewTokens(state.weights, state.views[rungs_[i]], pixels);
+        const at::Tensor tokens =
+            RungTokens(model_, rungs_[i], pixels, TokensOfEmbedding(model_.config()));
         const at::Tensor embedding = PoolDefault(state.weights, tokens);
         embeddings_[i].push_back(embedding.clone());
         if (model_.config().num_classes > 0) {

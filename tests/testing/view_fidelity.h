@@ -19,7 +19,7 @@ inline double ViewFidelity(const ElasticModel& model, double budget,
   const at::Tensor pixels = PreprocessedImages(source, model.preprocessing(), 0, source.size());
   const auto embed = [&](int rung) {
     const ElasticModel::State& state = model.state();
-    return PoolDefault(state.weights, ViewTokens(state.weights, state.views[rung], pixels));
+    return PoolDefault(state.weights, RungTokens(model, rung, pixels));
   };
   const at::Tensor dense = embed(model.ladder().dense());
   const at::Tensor mean = dense.mean(0, /*keepdim=*/true);

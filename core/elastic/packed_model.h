@@ -1,0 +1,54 @@
+// PackedModel: the weights of an elastic model in the layout of core/kernels, and the forward pass
+// of its views on them: what serves bf16 on processors that have kernels. Every view reads the one
+// copy of the weights; what stands for pruned units is shared by all views with as many units of
+// the structure.
+#ifndef SNAPVIT_CORE_ELASTIC_PACKED_MODEL_H_
+#define SNAPVIT_CORE_ELASTIC_PACKED_MODEL_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "core/elastic/correction_set.h"
+#include "core/elastic/keep_counts.h"
+#include "core/elastic/permuted_weights.h"
+
+namespace snapvit {
+
+// Immutable; safe to use from any thread.
+class PackedModel {
+ public:
+  // Whether this processor has kernels, and they can run such a model.
+  static bool Supports(const VitConfig& config);
+
+  // Copies what it needs. REQUIRES: Supports(), weights in bf16 on the CPU. RESOURCE_EXHAUSTED
+  // without memory.
+  static absl::StatusOr<std::unique_ptr<PackedModel>> Create(const PermutedWeights& weights,
+                                                             const CorrectionSet& corrections);
+  ~PackedModel();
+
+  // pixels [B, 3, H, W] f32 on the CPU, normalised -> tokens [B, n, D] f32 after the last block
+  // and, unless the model norms after pooling, after the final norm; n = first_tokens, 1 … N: the
+  // others are left out of the last block as far as possible. `view` is one that the corrections
+  // were made for. With the threads that ATen has on the calling thread; scratch memory stays with
+  // it. Throws c10::Error like ATen itself.
+  at::Tensor Tokens(const KeepCounts& view, const at::Tensor& pixels, int64_t first_tokens) const;
+
+  // Bytes of weights, and of what stands for pruned units.
+  size_t weight_bytes() const;
+  size_t correction_bytes() const;
+
+ private:
+  struct State;
+  class Pass;
+
+  explicit PackedModel(std::unique_ptr<State> state);
+
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_CORE_ELASTIC_PACKED_MODEL_H_

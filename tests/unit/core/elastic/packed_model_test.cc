@@ -1,0 +1,155 @@
+// The forward pass of the processor's own kernels, against ATen's in f32 and bf16.
+#include "core/elastic/packed_model.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include "core/elastic/elastic_state.h"
+#include "core/elastic/view_forward.h"
+#include "tests/testing/orderings.h"
+#include "tests/testing/random_model.h"
+#include "tests/testing/vit_configs.h"
+
+namespace snapvit {
+namespace {
+
+std::vector<NamedVitConfig> Configs() {
+  std::vector<NamedVitConfig> configs = FamilyConfigs();
+  // Heads as wide as a panel, whose queries are left out of the last block; odd widths.
+  configs.push_back({"heads_of_64", MakeVitConfig(32, 8, 192, 3, 3, 200, 5)});
+  configs.push_back({"odd_width", MakeVitConfig(21, 7, 42, 2, 3, 65, 3)});
+  return configs;
+}
+
+class PackedModelTest : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+    if (!PackedModel::Supports(config_)) GTEST_SKIP() << "this processor has no kernels";
+    ordering_.path.clear();
+    for (int block = 0; block < config_.depth; ++block) {  // one block goes wholly, early
+      ordering_.path.push_back({block, config_.mlp_hidden / 2 + 1});
+    }
+    ordering_.min_mlp_keep = ordering_.min_head_keep = 0;
+    ordering_.path.push_back({1, 0});
+    ordering_.path.push_back({config_.depth, 1});
+    ordering_.path.push_back({2 * config_.depth - 1, 0});
+    AddCorrections();
+  }
+
+  // Random means, and low-rank tables of an odd rank.
+  void AddCorrections() {
+    auto& corrections = ordering_.corrections;
+    corrections.embed_dim = config_.embed_dim;
+    corrections.head_dim = config_.head_dim;
+    corrections.mlp_means = Values({config_.depth, config_.mlp_hidden}, 0.2);
+    corrections.head_means = Values({config_.depth, config_.num_heads, config_.head_dim}, 0.2);
+    LowRankCorrection low_rank;
+    low_rank.structure = 0;
+    low_rank.keep = config_.mlp_hidden / 2 + 1;
+    low_rank.rank = 3;
+    low_rank.in = BFloat16({low_rank.keep, low_rank.rank}, 0.05);
+    low_rank.out = BFloat16({low_rank.rank, config_.embed_dim}, 1);
+    corrections.low_rank = {low_rank};
+  }
+
+  at::Tensor Noise(at::IntArrayRef shape, double scale) {
+    return scale * at::randn(shape, generator_, at::TensorOptions(at::kFloat));
+  }
+  std::vector<float> Values(at::IntArrayRef shape, double scale) {
+    const at::Tensor values = Noise(shape, scale);
+    return {values.data_ptr<float>(), values.data_ptr<float>() + values.numel()};
+  }
+  std::vector<uint16_t> BFloat16(at::IntArrayRef shape, double scale) {
+    const at::Tensor values = Noise(shape, scale).to(at::kBFloat16).contiguous();
+    const auto* bits = static_cast<const uint16_t*>(values.const_data_ptr());
+    return {bits, bits + values.numel()};
+  }
+
+  std::shared_ptr<const ElasticModel> Elastic(ExecutionDtype dtype, bool kernels) const {
+    ElasticModel::Options options;
+    options.dtype = dtype;
+    options.kernels = kernels;
+    options.ladder.channel_multiple = 1;
+    options.ladder.corrections = CorrectionMode::kFull;
+    const auto model = ElasticModel::Create(folder_, ordering_, options);
+    EXPECT_TRUE(model.ok()) << model.status();
+    return *model;
+  }
+
+  static double LeastCosine(const at::Tensor& a, const at::Tensor& b) {
+    return at::cosine_similarity(a.flatten(1), b.flatten(1)).min().item<double>();
+  }
+
+  at::Generator generator_ = at::make_generator<at::CPUGeneratorImpl>(4);
+  const VitConfig config_ = Configs()[GetParam()].config;
+  const ModelFolder folder_ = RandomModel(config_, 11 + GetParam());
+  Ordering ordering_ = RandomOrdering(config_, 12 + GetParam());
+  const at::Tensor pixels_ = Noise({5, 3, config_.image_height, config_.image_width}, 1);
+};
+
+TEST_P(PackedModelTest, EveryRungIsAsCloseToFloat32AsAtensBfloat16) {
+  const auto exact = Elastic(ExecutionDtype::kFloat32, false);
+  const auto aten = Elastic(ExecutionDtype::kBFloat16, false);
+  const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
+  ASSERT_TRUE(packed->uses_kernels());
+  ASSERT_FALSE(aten->uses_kernels());
+  ASSERT_GT(packed->ladder().size(), 3);
+  for (int rung = 0; rung < packed->ladder().size(); ++rung) {
+    const at::Tensor expected = RungTokens(*exact, rung, pixels_);
+    const double of_aten = LeastCosine(RungTokens(*aten, rung, pixels_), expected);
+    const double of_packed = LeastCosine(RungTokens(*packed, rung, pixels_), expected);
+    EXPECT_GE(of_packed, 0.999) << rung;
+    EXPECT_LE(1 - of_packed, 1.5 * (1 - of_aten) + 1e-6) << rung;
+  }
+}
+
+TEST_P(PackedModelTest, LeavingDeadRowsOutChangesNothingOfTheOthers) {
+  const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
+  for (int rung = 0; rung < packed->ladder().size(); ++rung) {
+    const at::Tensor all = RungTokens(*packed, rung, pixels_);
+    for (const int64_t first : {int64_t{1}, int64_t{2}, all.size(1) - 1}) {
+      EXPECT_TRUE(RungTokens(*packed, rung, pixels_, first).equal(all.narrow(1, 0, first)))
+          << rung << ", " << first;
+    }
+  }
+}
+
+TEST_P(PackedModelTest, BatchSizeAndThreadsChangeNothing) {
+  const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
+  const int rung = packed->ladder().size() / 2;
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const at::Tensor expected = RungTokens(*packed, rung, pixels_);
+  for (int64_t i = 0; i < pixels_.size(0); ++i) {
+    EXPECT_TRUE(RungTokens(*packed, rung, pixels_.narrow(0, i, 1)).equal(expected.narrow(0, i, 1)));
+  }
+  at::set_num_threads(3);
+  EXPECT_TRUE(RungTokens(*packed, rung, pixels_).equal(expected));
+  at::set_num_threads(threads);
+}
+
+TEST_P(PackedModelTest, TakesTheMemoryOfOneModelInBfloat16) {
+  const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
+  EXPECT_GT(packed->weight_bytes(), 2 * packed->parameters() * 0.9);
+  EXPECT_GT(packed->correction_bytes(), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, PackedModelTest,
+                         ::testing::Range(0, static_cast<int>(Configs().size())),
+                         [](const auto& test) { return Configs()[test.param].name; });
+
+// Where panels are full, padding is a small part.
+TEST(PackedModel, OfAUsualSizeTakesFivePercentMoreThanItsParametersAtMost) {
+  if (!PackedModel::Supports(VitSmall16())) GTEST_SKIP() << "this processor has no kernels";
+  ElasticModel::Options options;
+  options.dtype = ExecutionDtype::kBFloat16;
+  const auto model = *ElasticModel::Create(RandomModel(VitSmall16(), 1), std::nullopt, options);
+  ASSERT_TRUE(model->uses_kernels());
+  EXPECT_LE(static_cast<double>(model->weight_bytes()),
+            1.05 * 2 * static_cast<double>(model->parameters()));
+}
+
+}  // namespace
+}  // namespace snapvit

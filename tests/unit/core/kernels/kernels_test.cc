@@ -1,0 +1,400 @@
+// The kernels against the formulas in plain loops, in f64 on the same bf16 inputs.
+#include "core/kernels/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "core/base/random.h"
+
+namespace snapvit {
+namespace {
+
+float ToFloat(BFloat16Bits bits) {
+  const uint32_t word = uint32_t{bits} << 16;
+  float value;
+  std::memcpy(&value, &word, sizeof(value));
+  return value;
+}
+
+BFloat16Bits ToBits(float value) {
+  uint32_t word;
+  std::memcpy(&word, &value, sizeof(word));
+  return static_cast<BFloat16Bits>((word + 0x7FFF + (word >> 16 & 1)) >> 16);
+}
+
+// Rounding to bf16 of what is `value` up to sums in another order.
+constexpr double kBfloat16 = 1.0 / 200;
+
+class KernelsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (kernels_ == nullptr) GTEST_SKIP() << "this processor has no AVX-512 with bf16 products";
+  }
+
+  std::vector<BFloat16Bits> Bits(size_t count, double scale = 1) {
+    std::vector<BFloat16Bits> bits(count);
+    for (BFloat16Bits& value : bits) value = ToBits(static_cast<float>(scale * random_.Normal()));
+    return bits;
+  }
+  std::vector<float> Floats(size_t count) {
+    std::vector<float> values(count);
+    for (float& value : values) value = static_cast<float>(random_.Normal());
+    return values;
+  }
+
+  // Runs `use` with one thread, and with three.
+  template <typename Use>
+  void WithThreads(const Use& use) {
+    const auto alone = [](absl::FunctionRef<void(int)> task) { task(0); };
+    use(Parallel{alone, 1});
+    const auto three = [](absl::FunctionRef<void(int)> task) {
+      std::vector<std::thread> threads;
+      for (int i = 0; i < 3; ++i) threads.emplace_back([&task, i] { task(i); });
+      for (std::thread& thread : threads) thread.join();
+    };
+    use(Parallel{three, 3});
+  }
+
+  Random random_{7, 0};
+  const Kernels* kernels_ = CpuKernels();
+};
+
+double Apply(GemmActivation activation, double x) {
+  switch (activation) {
+    case GemmActivation::kNone:
+      return x;
+    case GemmActivation::kGelu:
+      return x * 0.5 * (1 + std::erf(x / std::sqrt(2)));
+    case GemmActivation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case GemmActivation::kQuickGelu:
+      return x / (1 + std::exp(-1.702 * x));
+    case GemmActivation::kSilu:
+      return x / (1 + std::exp(-x));
+  }
+  return x;
+}
+
+constexpr GemmActivation kActivations[] = {GemmActivation::kNone, GemmActivation::kGelu,
+                                           GemmActivation::kGeluTanh, GemmActivation::kQuickGelu,
+                                           GemmActivation::kSilu};
+
+struct GemmShape {
+  int64_t rows, inputs, outputs;            // of the matrix
+  int64_t used_inputs, used_outputs, more;  // of them used; inputs of the second product
+};
+
+const GemmShape kShapes[] = {{1, 2, 3, 2, 3, 0},        {6, 64, 64, 64, 64, 0},
+                             {13, 48, 200, 33, 129, 0}, {200, 31, 70, 31, 70, 5},
+                             {7, 100, 130, 64, 65, 16}, {5, 7, 300, 5, 257, 1}};
+
+TEST_F(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
+  for (const GemmShape& shape : kShapes) {
+    const int64_t stride = (shape.used_inputs + 1) / 2 * 2 + 4;
+    std::vector<BFloat16Bits> rows = Bits(shape.rows * stride);
+    const int64_t more_stride = (shape.more + 1) / 2 * 2;
+    std::vector<BFloat16Bits> more_rows = Bits(shape.rows * more_stride + 2);
+    for (int64_t r = 0; r < shape.rows; ++r) {  // what follows an odd row is zero
+      rows[r * stride + shape.used_inputs] = 0;
+      if (shape.more % 2 != 0) more_rows[r * more_stride + shape.more] = 0;
+    }
+    const double scale = 1 / std::sqrt(static_cast<double>(shape.used_inputs));
+    const std::vector<BFloat16Bits> weights = Bits(shape.inputs * shape.outputs, scale);
+    const std::vector<BFloat16Bits> more = Bits(shape.more * shape.outputs, scale);
+    const PackedMatrix packed =
+        PackedMatrix::Pack(weights.data(), shape.inputs, shape.outputs, shape.outputs, 1);
+    const PackedMatrix more_packed =
+        PackedMatrix::Pack(more.data(), shape.more, shape.outputs, shape.outputs, 1);
+    const std::vector<float> bias = Floats(shape.outputs), scales = Floats(shape.outputs);
+    const std::vector<float> before = Floats(shape.rows * shape.outputs);
+    const auto sum = [&](int64_t r, int64_t o) {
+      double value = bias[o];
+      for (int64_t i = 0; i < shape.used_inputs; ++i) {
+        value += ToFloat(rows[r * stride + i]) * ToFloat(weights[i * shape.outputs + o]);
+      }
+      for (int64_t i = 0; i < shape.more; ++i) {
+        value += ToFloat(more_rows[r * more_stride + i]) * ToFloat(more[i * shape.outputs + o]);
+      }
+      return value;
+    };
+    GemmCall call;
+    call.rows = {rows.data(), stride};
+    call.row_count = shape.rows;
+    call.weights = &packed;
+    call.inputs = shape.used_inputs;
+    call.outputs = shape.used_outputs;
+    if (shape.more > 0) {
+      call.more_rows = {more_rows.data(), more_stride};
+      call.more_weights = &more_packed;
+      call.more_inputs = shape.more;
+    }
+    call.bias = bias.data();
+    call.out_stride = shape.outputs;
+    for (const GemmActivation activation : kActivations) {
+      WithThreads([&](const Parallel& parallel) {
+        GemmCall store = call;
+        store.activation = activation;
+        std::vector<BFloat16Bits> out(shape.rows * shape.outputs, 0x7FC0);
+        store.out = out.data();
+        kernels_->gemm(store, parallel);
+        for (int64_t r = 0; r < shape.rows; ++r) {
+          for (int64_t o = 0; o < shape.outputs; ++o) {
+            const float actual = ToFloat(out[r * shape.outputs + o]);
+            if (o >= shape.used_outputs) {
+              ASSERT_TRUE(std::isnan(actual)) << "wrote beyond the outputs";
+              continue;
+            }
+            const double expected = Apply(activation, sum(r, o));
+            ASSERT_NEAR(actual, expected, kBfloat16 * std::abs(expected) + 2e-6) << r << ", " << o;
+          }
+        }
+      });
+    }
+    for (const float* scale_of : {static_cast<const float*>(nullptr), scales.data()}) {
+      WithThreads([&](const Parallel& parallel) {
+        GemmCall add = call;
+        std::vector<float> out = before;
+        add.residual = out.data();
+        add.scale = scale_of;
+        kernels_->gemm(add, parallel);
+        for (int64_t r = 0; r < shape.rows; ++r) {
+          for (int64_t o = 0; o < shape.outputs; ++o) {
+            const int64_t at = r * shape.outputs + o;
+            const double factor = scale_of == nullptr ? 1 : scale_of[o];
+            const double expected = before[at] + (o < shape.used_outputs ? factor * sum(r, o) : 0);
+            ASSERT_NEAR(out[at], expected, 1e-5 * (1 + std::abs(expected))) << r << ", " << o;
+          }
+        }
+      });
+    }
+  }
+}
+
+TEST_F(KernelsTest, AGatedGemmIsActivationOfGateTimesValue) {
+  constexpr int64_t kRows = 11, kInputs = 34, kChannels = 100, kUsed = 81;
+  const std::vector<BFloat16Bits> rows = Bits(kRows * kInputs);
+  const std::vector<BFloat16Bits> gate = Bits(kInputs * kChannels, 0.2);
+  const std::vector<BFloat16Bits> value = Bits(kInputs * kChannels, 0.2);
+  const std::vector<float> gate_bias = Floats(kChannels), bias = Floats(kChannels);
+  const PackedMatrix packed =
+      PackedMatrix::PackGated(gate.data(), value.data(), kInputs, kChannels, kChannels, 1);
+  WithThreads([&](const Parallel& parallel) {
+    std::vector<BFloat16Bits> out(kRows * kChannels, 0x7FC0);
+    GemmCall call;
+    call.rows = {rows.data(), kInputs};
+    call.row_count = kRows;
+    call.weights = &packed;
+    call.inputs = kInputs;
+    call.outputs = kUsed;
+    call.bias = bias.data();
+    call.gate_bias = gate_bias.data();
+    call.activation = GemmActivation::kSilu;
+    call.out = out.data();
+    call.out_stride = kChannels;
+    kernels_->gemm(call, parallel);
+    for (int64_t r = 0; r < kRows; ++r) {
+      for (int64_t c = 0; c < kChannels; ++c) {
+        const float actual = ToFloat(out[r * kChannels + c]);
+        if (c >= kUsed) {
+          ASSERT_TRUE(std::isnan(actual));
+          continue;
+        }
+        double g = gate_bias[c], v = bias[c];
+        for (int64_t i = 0; i < kInputs; ++i) {
+          g += ToFloat(rows[r * kInputs + i]) * ToFloat(gate[i * kChannels + c]);
+          v += ToFloat(rows[r * kInputs + i]) * ToFloat(value[i * kChannels + c]);
+        }
+        const double expected = Apply(GemmActivation::kSilu, g) * v;
+        ASSERT_NEAR(actual, expected, kBfloat16 * std::abs(expected) + 2e-6);
+      }
+    }
+  });
+}
+
+TEST_F(KernelsTest, GemmCanLeavePanelsOut) {
+  constexpr int64_t kRows = 9, kInputs = 16, kOutputs = 6 * 64;
+  const std::vector<BFloat16Bits> rows = Bits(kRows * kInputs);
+  const std::vector<BFloat16Bits> weights = Bits(kInputs * kOutputs);
+  const PackedMatrix packed = PackedMatrix::Pack(weights.data(), kInputs, kOutputs, kOutputs, 1);
+  std::vector<BFloat16Bits> whole(kRows * kOutputs), parts(kRows * kOutputs, 0x7FC0);
+  WithThreads([&](const Parallel& parallel) {
+    GemmCall call;
+    call.rows = {rows.data(), kInputs};
+    call.row_count = kRows;
+    call.weights = &packed;
+    call.inputs = kInputs;
+    call.outputs = kOutputs;
+    call.out = whole.data();
+    call.out_stride = kOutputs;
+    kernels_->gemm(call, parallel);
+    call.period = 3;
+    call.from = 1;
+    call.until = 3;
+    call.out = parts.data();
+    kernels_->gemm(call, parallel);
+    for (int64_t i = 0; i < kRows * kOutputs; ++i) {
+      const bool left_out = i % kOutputs / 64 % 3 == 0;
+      ASSERT_EQ(parts[i], left_out ? 0x7FC0 : whole[i]) << i;
+    }
+  });
+}
+
+struct AttentionShape {
+  int images, tokens, heads, head_dim, queries;
+};
+
+TEST_F(KernelsTest, AttentionIsTheSoftmaxOfScoresTimesValues) {
+  const AttentionShape shapes[] = {{1, 1, 1, 2, 1},      {2, 17, 3, 8, 17},  {3, 65, 2, 32, 65},
+                                   {1, 197, 2, 64, 197}, {2, 130, 3, 72, 1}, {2, 66, 2, 80, 2},
+                                   {1, 70, 1, 128, 70}};
+  for (const AttentionShape& shape : shapes) {
+    const int64_t stride = int64_t{3} * shape.heads * shape.head_dim + 8;
+    const int64_t width = int64_t{shape.heads} * shape.head_dim;
+    // Scores of several units, so that softmax has something to decide.
+    const std::vector<BFloat16Bits> qkv = Bits(shape.images * shape.tokens * stride, 1.5);
+    WithThreads([&](const Parallel& parallel) {
+      std::vector<BFloat16Bits> out(shape.images * shape.queries * width, 0x7FC0);
+      kernels_->attention({qkv.data(), stride, shape.images, shape.tokens, shape.heads,
+                           shape.head_dim, shape.queries, out.data(), width},
+                          parallel);
+      for (int image = 0; image < shape.images; ++image) {
+        const auto value = [&](int token, int head, int part, int d) -> double {
+          const int64_t row = int64_t{image} * shape.tokens + token;
+          return ToFloat(qkv[row * stride + (head * 3 + part) * shape.head_dim + d]);
+        };
+        for (int query = 0; query < shape.queries; ++query) {
+          for (int head = 0; head < shape.heads; ++head) {
+            std::vector<double> weights(shape.tokens);
+            double sum = 0;
+            for (int token = 0; token < shape.tokens; ++token) {
+              double score = 0;
+              for (int d = 0; d < shape.head_dim; ++d) {
+                score += value(query, head, 0, d) * value(token, head, 1, d);
+              }
+              weights[token] = std::exp(score / std::sqrt(shape.head_dim));
+              sum += weights[token];
+            }
+            for (int d = 0; d < shape.head_dim; ++d) {
+              double expected = 0;
+              for (int token = 0; token < shape.tokens; ++token) {
+                expected += weights[token] / sum * value(token, head, 2, d);
+              }
+              const int64_t row = int64_t{image} * shape.queries + query;
+              const float actual = ToFloat(out[row * width + head * shape.head_dim + d]);
+              ASSERT_NEAR(actual, expected, 0.01 * (1 + std::abs(expected)))
+                  << shape.tokens << " tokens, query " << query << ", head " << head;
+            }
+          }
+        }
+      }
+    });
+  }
+}
+
+TEST_F(KernelsTest, LayerNormGivesMeanZeroAndDeviationOneBeforeScaleAndShift) {
+  for (const int dim : {1, 7, 24, 192, 769}) {
+    constexpr int64_t kRows = 5;
+    const int64_t stride = dim + 3;
+    std::vector<float> x = Floats(kRows * stride);
+    for (float& value : x) value = 3 * value + 20;  // a mean that matters
+    const std::vector<float> weight = Floats(dim), bias = Floats(dim);
+    WithThreads([&](const Parallel& parallel) {
+      std::vector<float> out(kRows * stride);
+      std::vector<BFloat16Bits> bits(kRows * (dim + 1), 0x7FC0);
+      LayerNormCall call = {x.data(), stride, kRows, dim, weight.data(), bias.data(), 1e-6};
+      call.out_f32 = out.data();
+      call.out_stride = stride;
+      kernels_->layer_norm(call, parallel);
+      call.out_f32 = nullptr;
+      call.out = bits.data();
+      call.out_stride = dim + 1;
+      kernels_->layer_norm(call, parallel);
+      for (int64_t r = 0; r < kRows; ++r) {
+        double mean = 0, variance = 0;
+        for (int i = 0; i < dim; ++i) mean += x[r * stride + i] / static_cast<double>(dim);
+        for (int i = 0; i < dim; ++i) {
+          variance += std::pow(x[r * stride + i] - mean, 2) / static_cast<double>(dim);
+        }
+        for (int i = 0; i < dim; ++i) {
+          const double expected =
+              (x[r * stride + i] - mean) / std::sqrt(variance + 1e-6) * weight[i] + bias[i];
+          ASSERT_NEAR(out[r * stride + i], expected, 3e-5 * (1 + std::abs(expected))) << dim;
+          ASSERT_NEAR(ToFloat(bits[r * (dim + 1) + i]), expected,
+                      kBfloat16 * std::abs(expected) + 3e-5);
+        }
+        if (dim % 2 != 0) {
+          EXPECT_EQ(bits[r * (dim + 1) + dim], 0);
+        }
+      }
+    });
+  }
+}
+
+TEST_F(KernelsTest, PositionNormsAndTurnsQueriesAndKeysAndLeavesValues) {
+  constexpr int kImages = 2, kTokens = 5, kHeads = 3, kDim = 8;
+  constexpr int64_t kStride = 3 * kHeads * kDim;
+  const std::vector<BFloat16Bits> before = Bits(kImages * kTokens * kStride);
+  const std::vector<float> weight = Floats(kDim), bias = Floats(kDim);
+  const std::vector<float> cos = Floats(kTokens * kDim), sin = Floats(kTokens * kDim);
+  for (const bool norm : {false, true}) {
+    WithThreads([&](const Parallel& parallel) {
+      std::vector<BFloat16Bits> qkv = before;
+      PositionCall call;
+      call.qkv = qkv.data();
+      call.stride = kStride;
+      call.images = kImages;
+      call.tokens = kTokens;
+      call.heads = kHeads;
+      call.head_dim = kDim;
+      if (norm) {
+        call.query_weight = weight.data();
+        call.query_bias = bias.data();
+      }
+      call.eps = 1e-6;
+      call.cos = cos.data();
+      call.sin = sin.data();
+      kernels_->position(call, parallel);
+      for (int row = 0; row < kImages * kTokens; ++row) {
+        for (int head = 0; head < kHeads; ++head) {
+          for (int part = 0; part < 3; ++part) {
+            const int64_t at = row * kStride + (head * 3 + part) * kDim;
+            std::vector<double> x;
+            for (int i = 0; i < kDim; ++i) x.push_back(ToFloat(before[at + i]));
+            if (norm && part == 0) {
+              double mean = 0, variance = 0;
+              for (const double v : x) mean += v / kDim;
+              for (const double v : x) variance += (v - mean) * (v - mean) / kDim;
+              for (int i = 0; i < kDim; ++i) {
+                x[i] = (x[i] - mean) / std::sqrt(variance + 1e-6) * weight[i] + bias[i];
+              }
+            }
+            for (int i = 0; i < kDim; ++i) {
+              const int other = (i + kDim / 2) % kDim;
+              const int64_t place = row % kTokens * kDim + i;
+              const double turned =
+                  x[i] * cos[place] + (i < kDim / 2 ? -x[other] : x[other]) * sin[place];
+              const double expected = part == 2 ? x[i] : turned;
+              ASSERT_NEAR(ToFloat(qkv[at + i]), expected, kBfloat16 * std::abs(expected) + 1e-5);
+            }
+          }
+        }
+      }
+    });
+  }
+}
+
+TEST_F(KernelsTest, ConversionRoundsToNearestEven) {
+  const std::vector<float> values = {0,     -0.0F,  1,     1.00390625F, 1.01171875F, -3.1415926F,
+                                     65504, 1e-20F, 3e38F, 1.0039F,     7,           8,
+                                     9,     10,     11,    12,          13.7F};
+  std::vector<BFloat16Bits> bits(values.size());
+  kernels_->to_bfloat16(values.data(), static_cast<int64_t>(values.size()), bits.data());
+  for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(bits[i], ToBits(values[i])) << values[i];
+}
+
+}  // namespace
+}  // namespace snapvit
