@@ -27,3 +27,8 @@ target_include_directories(snapvit_torch SYSTEM INTERFACE ${_include})
 target_link_options(snapvit_torch INTERFACE
   -L${_torch}/lib -Wl,-rpath-link,${_torch}/../nvidia/cu13/lib -Wl,-rpath,${_torch}/lib)
 target_link_libraries(snapvit_torch INTERFACE torch_cpu c10)
+
+# The OpenMP runtime of the wheel: the only one of a process that links it.
+add_library(snapvit::torch_openmp INTERFACE IMPORTED GLOBAL)
+file(GLOB _gomp ${_torch}/lib/libgomp*.so*)
+target_link_libraries(snapvit::torch_openmp INTERFACE ${_gomp})

@@ -35,6 +35,9 @@ endif()
 # Bit-exact resize and reproducible orderings need every a*b+c to be rounded twice.
 add_compile_options(-ffp-contract=off)
 
+if(SNAPVIT_SANITIZER)
+  add_compile_definitions(SNAPVIT_SANITIZED)  # tests of many rounds do fewer
+endif()
 if(SNAPVIT_SANITIZER STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)

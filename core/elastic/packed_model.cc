@@ -8,14 +8,13 @@
 #include <utility>
 #include <vector>
 
+#include "core/elastic/aten_threads.h"
 #include "core/elastic/structure.h"
 #include "core/kernels/kernels.h"
 #include "core/model/torch_guard.h"
 
 namespace snapvit {
 namespace {
-
-constexpr int kRankPanel = 16;  // low-rank corrections have few outputs
 
 int64_t Even(int64_t n) { return (n + 1) / 2 * 2; }
 
@@ -431,7 +430,7 @@ absl::StatusOr<std::unique_ptr<PackedModel>> PackedModel::Create(const PermutedW
       Correction& correction = state->corrections[key];
       correction.bias = Float(from.bias);
       if (!from.in.defined()) continue;
-      correction.in = PackRowsIn(from.in, kRankPanel);
+      correction.in = PackRowsIn(from.in, PackedMatrix::kNarrowPanel);
       correction.out = PackRowsIn(from.out);
     }
     return std::unique_ptr<PackedModel>(new PackedModel(std::move(state)));
@@ -444,12 +443,7 @@ at::Tensor PackedModel::Tokens(const KeepCounts& view, const at::Tensor& pixels,
   at::Tensor tokens =
       at::empty({pixels.size(0), first_tokens, state_->config.embed_dim}, at::kFloat);
   const int threads = at::get_num_threads();
-  const auto run = [threads](absl::FunctionRef<void(int)> task) {
-    if (threads == 1) return task(0);
-    at::parallel_for(0, threads, 1, [&task](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) task(static_cast<int>(i));
-    });
-  };
+  const auto run = [threads](absl::FunctionRef<void(int)> task) { RunOnOpenMp(threads, task); };
   Pass(*state_, view, pixels.size(0), first_tokens, {run, threads}).Run(contiguous, tokens);
   return tokens;
 }

@@ -1,5 +1,5 @@
 // PackedMatrix: a weight matrix [inputs, outputs] in bf16, in the layout that the kernels read:
-// panels of 64 (or fewer) outputs; of each panel, for every pair of inputs, the pairs of weights
+// panels of 64 (or 16) outputs; of each panel, for every pair of inputs, the pairs of weights
 // side by side. The first k inputs of a panel are its first bytes, and the first n outputs are the
 // first panels: a smaller model is a slice in either direction, and is read where it lies.
 #ifndef SNAPVIT_CORE_KERNELS_PACKED_MATRIX_H_
@@ -18,7 +18,8 @@ using BFloat16Bits = uint16_t;
 // Immutable once made.
 class PackedMatrix {
  public:
-  static constexpr int kPanel = 64;  // outputs, at most
+  static constexpr int kPanel = 64;        // outputs of a panel
+  static constexpr int kNarrowPanel = 16;  // the same for matrices of few outputs
 
   PackedMatrix() = default;
 

@@ -24,7 +24,7 @@
 namespace snapvit {
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(SNAPVIT_SANITIZED)
 constexpr int kSchedules = 20'000;
 #else
 constexpr int kSchedules = 120'000;

@@ -1,0 +1,17 @@
+#include "core/elastic/aten_threads.h"
+
+// ATen's own parallel_for is a loop in headers, of one thread in files that are compiled without
+// OpenMP.
+#ifndef _OPENMP
+#error "compile this file with -fopenmp"
+#endif
+
+namespace snapvit {
+
+void RunOnOpenMp(int threads, absl::FunctionRef<void(int)> task) {
+  if (threads == 1) return task(0);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+  for (int i = 0; i < threads; ++i) task(i);
+}
+
+}  // namespace snapvit
