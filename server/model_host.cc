@@ -139,7 +139,13 @@ absl::StatusOr<std::optional<Ordering>> ModelHost::ComputeOrdering(
 
 absl::StatusOr<OrderingSwitch> ModelHost::Serve(const ElasticLoader& loader,
                                                 std::optional<Ordering> ordering) {
-  ASSIGN_OR_RETURN(std::shared_ptr<const ElasticModel> model, loader.Load(std::move(ordering)));
+  std::string why;
+  ASSIGN_OR_RETURN(std::shared_ptr<const ElasticModel> model,
+                   loader.Load(std::move(ordering), &why));
+  if (!why.empty()) {
+    const bool bfloat16 = model->dtype() == ExecutionDtype::kBFloat16;
+    log_.Info("dtype_chosen", {{"dtype", bfloat16 ? "bf16" : "fp32"}, {"because", why}});
+  }
   ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, WarmUp(model));
   ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> served,
                    BuildServedModel(std::move(model), ++generation_, options_.floor, cells));

@@ -63,8 +63,28 @@ std::string ModelName(const ServerOptions& options) {
   return path.has_filename() ? path.filename() : path.parent_path().filename();
 }
 
-ExecutionDtype Dtype(const ServerOptions& options) {
-  return options.dtype == DtypeChoice::kBf16 ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
+// Nothing: the loader chooses.
+std::optional<ExecutionDtype> Dtype(const ServerOptions& options) {
+  switch (options.dtype) {
+    case DtypeChoice::kAuto:
+      return std::nullopt;
+    case DtypeChoice::kFp32:
+      return ExecutionDtype::kFloat32;
+    case DtypeChoice::kBf16:
+      return ExecutionDtype::kBFloat16;
+  }
+  return std::nullopt;
+}
+
+const char* DtypeName(DtypeChoice choice) {
+  switch (choice) {
+    case DtypeChoice::kFp32:
+      return "fp32";
+    case DtypeChoice::kBf16:
+      return "bf16";
+    default:
+      return "auto";
+  }
 }
 
 Metrics::Options MetricsOptions(const ServerOptions& options) {
@@ -72,7 +92,7 @@ Metrics::Options MetricsOptions(const ServerOptions& options) {
   metrics.model = ModelName(options);
   metrics.version = SNAPVIT_VERSION;
   metrics.device = options.simulated_profile.empty() ? "cpu" : "simulated";
-  metrics.dtype = options.dtype == DtypeChoice::kBf16 ? "bf16" : "fp32";
+  metrics.dtype = DtypeName(options.dtype);
   return metrics;
 }
 

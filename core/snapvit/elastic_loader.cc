@@ -5,13 +5,17 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/file.h"
 #include "core/base/sha256.h"
 #include "core/base/status_macros.h"
+#include "core/elastic/packed_model.h"
 #include "core/model/fingerprint.h"
 #include "core/model/model_folder.h"
 #include "core/snapvit/calibration.h"
 #include "core/snapvit/complete.h"
+#include "core/snapvit/dtype_choice.h"
 #include "core/snapvit/order.h"
 #include "core/snapvit/synthetic_image.h"
 
@@ -67,12 +71,17 @@ struct ElasticLoader::State {
     const bool only_measures = ordering.corrections.empty() && drawn;
     return only_measures ? CorrectionMode::kNone : options.ladder.corrections;
   }
+  // What fidelity is measured in: if the choice is open, what it will most likely be.
+  ExecutionDtype Dtype() const {
+    return options.dtype.value_or(PackedModel::Supports(folder.config) ? ExecutionDtype::kBFloat16
+                                                                       : ExecutionDtype::kFloat32);
+  }
   OrderOptions ToOrderOptions() const {
     OrderOptions order;
     order.images = options.calibration_images;
     order.seed = options.seed;
     order.time_limit = options.order_time;
-    order.dtype = options.dtype;
+    order.dtype = Dtype();
     order.ladder = options.ladder;
     return order;
   }
@@ -153,7 +162,7 @@ std::string ElasticLoader::CompletedFile(const Ordering& ordering) const {
   hash.AddField(absl::StrCat(options.calibration_images, " ", options.seed));
   hash.AddField(CorrectionModeName(state_->CompletedMode(ordering)));
   hash.AddField(absl::StrCat(options.ladder.rungs, " ", options.ladder.channel_multiple));
-  hash.AddField(options.dtype == ExecutionDtype::kBFloat16 ? "bf16" : "fp32");
+  hash.AddField(state_->Dtype() == ExecutionDtype::kBFloat16 ? "bf16" : "fp32");
   return absl::StrCat(state_->cache_dir, "/completed-", ordering.Id(), "-",
                       hash.HexDigest().substr(0, 8), ".safetensors");
 }
@@ -191,13 +200,59 @@ absl::StatusOr<ComputedOrdering> ElasticLoader::Complete(const Ordering& orderin
 }
 
 absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::Load(
-    std::optional<Ordering> ordering) const {
+    std::optional<Ordering> ordering, std::string* why) const {
+  if (state_->options.dtype.has_value()) {
+    return LoadAs(*state_->options.dtype, std::move(ordering));
+  }
+  if (!PackedModel::Supports(config())) {
+    if (why != nullptr) *why = "this processor has no kernels for bf16";
+    return LoadAs(ExecutionDtype::kFloat32, std::move(ordering));
+  }
+  return LoadWithBestDtype(std::move(ordering), why);
+}
+
+absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::LoadAs(
+    ExecutionDtype dtype, std::optional<Ordering> ordering) const {
   ElasticModel::Options options;
   options.ladder = state_->options.ladder;
-  options.dtype = state_->options.dtype;
+  options.dtype = dtype;
   options.name = state_->folder.name;
   options.weights_hash = state_->hashes.weights;
   return ElasticModel::Create(state_->folder, std::move(ordering), options);
+}
+
+absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::LoadWithBestDtype(
+    std::optional<Ordering> ordering, std::string* why) const {
+  std::string file;
+  if (!state_->cache_dir.empty()) {
+    file =
+        absl::StrCat(state_->cache_dir, "/bf16-", ordering ? ordering->Id() : "dense", "-",
+                     std::string(CorrectionModeName(state_->options.ladder.corrections)), ".txt");
+  }
+  absl::StatusOr<DtypeComparison> comparison = absl::NotFoundError("not measured");
+  if (!file.empty()) {
+    const absl::StatusOr<std::string> text = ReadFile(file, /*max_bytes=*/1000);
+    if (text.ok()) comparison = ParseDtypeComparison(*text);
+  }
+  std::shared_ptr<const ElasticModel> model;
+  if (!comparison.ok()) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source, state_->Calibration());
+    // One after the other: a large model is not held in both dtypes at once.
+    ASSIGN_OR_RETURN(model, LoadAs(ExecutionDtype::kFloat32, ordering));
+    ASSIGN_OR_RETURN(const RungEmbeddings float32, EmbeddingsToCompare(*model, *source));
+    model.reset();
+    ASSIGN_OR_RETURN(model, LoadAs(ExecutionDtype::kBFloat16, ordering));
+    ASSIGN_OR_RETURN(const RungEmbeddings bfloat16, EmbeddingsToCompare(*model, *source));
+    comparison = Compare(bfloat16, float32);
+    // A cache that cannot be written costs the comparison at the next start.
+    if (!file.empty()) WriteFileAtomically(file, ToText(*comparison)).IgnoreError();
+  }
+  if (why != nullptr) *why = std::string(absl::StripAsciiWhitespace(ToText(*comparison)));
+  const ExecutionDtype dtype =
+      comparison->GoodEnough() ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
+  if (model != nullptr && model->dtype() == dtype) return model;
+  model.reset();
+  return LoadAs(dtype, std::move(ordering));
 }
 
 const std::string& ElasticLoader::fingerprint() const { return state_->hashes.fingerprint; }

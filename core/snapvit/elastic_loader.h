@@ -29,7 +29,9 @@ struct ElasticLoaderOptions {
   uint64_t seed = 42;
   absl::Duration order_time = absl::Minutes(5);
   LadderOptions ladder;
-  ExecutionDtype dtype = ExecutionDtype::kFloat32;
+  // Nothing: bf16 where the processor has kernels for it and it changes embeddings little
+  // (dtype_choice.h), else f32.
+  std::optional<ExecutionDtype> dtype = ExecutionDtype::kFloat32;
   // Whether an ordering without corrections or fidelity (an imported one) lacks anything at all.
   bool complete_orderings = true;
 };
@@ -67,8 +69,11 @@ class ElasticLoader {
   absl::StatusOr<ComputedOrdering> Complete(const Ordering& ordering,
                                             const ProgressFn& progress) const;
 
-  // The model with this ordering; without one, the dense model alone. Uses ATen.
-  absl::StatusOr<std::shared_ptr<const ElasticModel>> Load(std::optional<Ordering> ordering) const;
+  // The model with this ordering; without one, the dense model alone. If the options leave the
+  // dtype open, bf16 and f32 are compared on calibration images, once: the result is kept in the
+  // cache folder. `why`, if given, becomes what that showed. Uses ATen.
+  absl::StatusOr<std::shared_ptr<const ElasticModel>> Load(std::optional<Ordering> ordering,
+                                                           std::string* why = nullptr) const;
 
   const std::string& fingerprint() const;
   const VitConfig& config() const;
@@ -77,6 +82,11 @@ class ElasticLoader {
  private:
   struct State;
   explicit ElasticLoader(std::unique_ptr<State> state);
+
+  absl::StatusOr<std::shared_ptr<const ElasticModel>> LoadAs(
+      ExecutionDtype dtype, std::optional<Ordering> ordering) const;
+  absl::StatusOr<std::shared_ptr<const ElasticModel>> LoadWithBestDtype(
+      std::optional<Ordering> ordering, std::string* why) const;
 
   // File of the cache folder that holds `ordering` completed as the options say.
   std::string CompletedFile(const Ordering& ordering) const;

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "core/base/status_macros.h"
+#include "core/elastic/packed_model.h"
 #include "tests/testing/orderings.h"
 #include "tests/testing/vit_configs.h"
 
@@ -174,6 +175,45 @@ TEST_F(ElasticLoaderTest, MissingModelIsNotFoundWithItsPath) {
   const absl::Status status = ElasticLoader::Create(options_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("nowhere"));
+}
+
+TEST_F(ElasticLoaderTest, AnOpenDtypeIsBfloat16WhereThatChangesEmbeddingsLittle) {
+  options_.dtype = std::nullopt;
+  if (!PackedModel::Supports((*ElasticLoader::Create(options_))->config())) {
+    GTEST_SKIP() << "this processor has no kernels for bf16";
+  }
+  const auto model = Open();
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ((*model)->dtype(), ExecutionDtype::kBFloat16);
+  std::string why;
+  const auto loader = *ElasticLoader::Create(options_);
+  ASSERT_TRUE(loader->Load(*loader->FindOrdering(), &why).ok());
+  EXPECT_THAT(why, HasSubstr("least cosine of bf16: dense 0.99"));
+}
+
+TEST_F(ElasticLoaderTest, AnOpenDtypeIsFloat32WhereBfloat16WasFoundWanting) {
+  options_.dtype = std::nullopt;
+  ASSERT_TRUE(Open().ok());
+  if (!PackedModel::Supports((*ElasticLoader::Create(options_))->config())) {
+    GTEST_SKIP() << "this processor has no kernels for bf16";
+  }
+  int found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.cache_dir)) {
+    if (!entry.path().filename().string().starts_with("bf16-")) continue;
+    std::ofstream(entry.path()) << "least cosine of bf16: dense 0.999900 smallest 0.998000";
+    ++found;
+  }
+  EXPECT_EQ(found, 1);
+  EXPECT_EQ((*Open())->dtype(), ExecutionDtype::kFloat32);
+}
+
+TEST_F(ElasticLoaderTest, ADamagedComparisonOfDtypesIsMadeAgain) {
+  options_.dtype = std::nullopt;
+  const auto first = *Open();
+  for (const auto& entry : std::filesystem::directory_iterator(options_.cache_dir)) {
+    if (entry.path().filename().string().starts_with("bf16-")) std::ofstream(entry.path()) << "x";
+  }
+  EXPECT_EQ((*Open())->dtype(), first->dtype());
 }
 
 }  // namespace
