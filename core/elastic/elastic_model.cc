@@ -63,8 +63,8 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
                                                               options.ladder.corrections, views));
   }
   const bool on_cpu = state.weights.patch_weight.is_cpu();
-  if (options.kernels && options.dtype == ExecutionDtype::kBFloat16 && on_cpu &&
-      PackedModel::Supports(folder.config)) {
+  if (options.kernels && on_cpu &&
+      PackedModel::Supports(folder.config, ScalarType(options.dtype))) {
     ASSIGN_OR_RETURN(state.packed, PackedModel::Create(state.weights, state.corrections));
     state.weights.blocks.clear();
     state.weights.patch_weight.reset();

@@ -32,8 +32,8 @@ class ElasticModel {
   struct Options {
     LadderOptions ladder;
     ExecutionDtype dtype = ExecutionDtype::kFloat32;
-    bool kernels = true;  // run bf16 by core/kernels on processors that have them, else by ATen
-    std::string name;     // empty: the folder's
+    bool kernels = true;       // run by core/kernels where the processor has them, else by ATen
+    std::string name;          // empty: the folder's
     std::string weights_hash;  // ModelHashes::weights, for embedding space ids
   };
 

@@ -1,11 +1,12 @@
 // PackedModel: the weights of an elastic model in the layout of core/kernels, and the forward pass
-// of its views on them: what serves bf16 on processors that have kernels. Every view reads the one
-// copy of the weights; what stands for pruned units is shared by all views with as many units of
-// the structure.
+// of its views on them: what serves on processors that have kernels. Every view reads the one copy
+// of the weights; what stands for pruned units is shared by all views with as many units of the
+// structure.
 #ifndef SNAPVIT_CORE_ELASTIC_PACKED_MODEL_H_
 #define SNAPVIT_CORE_ELASTIC_PACKED_MODEL_H_
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/ScalarType.h>
 
 #include <cstdint>
 #include <memory>
@@ -20,33 +21,27 @@ namespace snapvit {
 // Immutable; safe to use from any thread.
 class PackedModel {
  public:
-  // Whether this processor has kernels, and they can run such a model.
-  static bool Supports(const VitConfig& config);
+  // Whether this processor has kernels for matrices of `dtype` (at::kFloat, at::kBFloat16), and
+  // they can run such a model.
+  static bool Supports(const VitConfig& config, at::ScalarType dtype);
 
-  // Copies what it needs. REQUIRES: Supports(), weights in bf16 on the CPU. RESOURCE_EXHAUSTED
-  // without memory.
+  // Copies what it needs. REQUIRES: Supports() of the weights' dtype, weights on the CPU.
+  // RESOURCE_EXHAUSTED without memory.
   static absl::StatusOr<std::unique_ptr<PackedModel>> Create(const PermutedWeights& weights,
                                                              const CorrectionSet& corrections);
-  ~PackedModel();
+  virtual ~PackedModel() = default;
 
   // pixels [B, 3, H, W] f32 on the CPU, normalised -> tokens [B, n, D] f32 after the last block
   // and, unless the model norms after pooling, after the final norm; n = first_tokens, 1 … N: the
   // others are left out of the last block as far as possible. `view` is one that the corrections
   // were made for. With the threads that ATen has on the calling thread; scratch memory stays with
   // it. Throws c10::Error like ATen itself.
-  at::Tensor Tokens(const KeepCounts& view, const at::Tensor& pixels, int64_t first_tokens) const;
+  virtual at::Tensor Tokens(const KeepCounts& view, const at::Tensor& pixels,
+                            int64_t first_tokens) const = 0;
 
   // Bytes of weights, and of what stands for pruned units.
-  size_t weight_bytes() const;
-  size_t correction_bytes() const;
-
- private:
-  struct State;
-  class Pass;
-
-  explicit PackedModel(std::unique_ptr<State> state);
-
-  const std::unique_ptr<State> state_;
+  virtual size_t weight_bytes() const = 0;
+  virtual size_t correction_bytes() const = 0;
 };
 
 }  // namespace snapvit

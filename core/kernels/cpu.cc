@@ -2,14 +2,15 @@
 
 namespace snapvit {
 
-bool CpuHasAvx512Bf16() {
 #if defined(__x86_64__)
+bool CpuHasAvx512() {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+bool CpuHasAvx512Bf16() { return __builtin_cpu_supports("avx512bf16"); }
+#else
+bool CpuHasAvx512() { return false; }
+bool CpuHasAvx512Bf16() { return false; }
+#endif
 
 }  // namespace snapvit

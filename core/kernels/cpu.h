@@ -4,7 +4,9 @@
 
 namespace snapvit {
 
-// AVX-512 F, BW, DQ, VL and BF16, and an operating system that saves their registers.
+// AVX-512 F, BW, DQ and VL, and an operating system that saves their registers.
+bool CpuHasAvx512();
+// Its products of bf16 (Cooper Lake, Sapphire Rapids, Zen 4 and later).
 bool CpuHasAvx512Bf16();
 
 }  // namespace snapvit

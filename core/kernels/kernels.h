@@ -1,5 +1,6 @@
-// The CPU engine's kernels as a table of functions, one table per instruction set. Activations and
-// weights are bf16, sums, norms, softmax and the residual stream f32.
+// The CPU engine's kernels as tables of functions, one table per instruction set and element type.
+// Activations and weights are of type T, bf16 or f32; sums, norms, softmax and the residual stream
+// are f32.
 #ifndef SNAPVIT_CORE_KERNELS_KERNELS_H_
 #define SNAPVIT_CORE_KERNELS_KERNELS_H_
 
@@ -12,25 +13,27 @@ namespace snapvit {
 
 enum class GemmActivation { kNone, kGelu, kGeluTanh, kQuickGelu, kSilu };
 
-// Rows of bf16, `stride` elements apart. Row r has as many elements as the matrix has inputs; if
-// that is odd, the next element is zero. `stride` is even unless there is one row.
+// Rows, `stride` elements apart, each of as many elements as the matrix has inputs. Of bf16: if
+// that is odd, the next element is zero; `stride` is even unless there is one row.
+template <typename T>
 struct GemmRows {
-  const BFloat16Bits* data = nullptr;
+  const T* data = nullptr;
   int64_t stride = 0;
 };
 
 // out = f(rows·weights + more_rows·more_weights + bias), of the first `inputs` inputs and `outputs`
 // outputs of `weights`.
+template <typename T>
 struct GemmCall {
-  GemmRows rows;
+  GemmRows<T> rows;
   int64_t row_count = 0;
-  const PackedMatrix* weights = nullptr;
+  const PackedMatrix<T>* weights = nullptr;
   int64_t inputs = 0;
   int64_t outputs = 0;
   // A second product that is added, of all outputs: low-rank corrections. Null: none. Not with
   // gates.
-  GemmRows more_rows;
-  const PackedMatrix* more_weights = nullptr;
+  GemmRows<T> more_rows;
+  const PackedMatrix<T>* more_weights = nullptr;
   int64_t more_inputs = 0;
 
   // Of every `period` panels only those from `from` up to `until` (of a head's q, k and v, say).
@@ -40,26 +43,31 @@ struct GemmCall {
   const float* gate_bias = nullptr;
   GemmActivation activation = GemmActivation::kNone;  // of the gates, if there are some
 
-  // Exactly one of both. bf16 rows, or f32 rows to which scale·(the result) is added (no scale: 1).
-  BFloat16Bits* out = nullptr;
+  // Exactly one of both. Rows of T, or f32 rows to which scale·(the result) is added (no scale: 1).
+  T* out = nullptr;
   float* residual = nullptr;
   const float* scale = nullptr;  // [outputs]
   int64_t out_stride = 0;
 };
 
+// Components of a head, at most.
+inline constexpr int kLargestHead = 128;
+
 // qkv: a row per token; of head h the query is at h·3·head_dim, then its key, then its value.
+template <typename T>
 struct AttentionCall {
-  const BFloat16Bits* qkv = nullptr;
+  const T* qkv = nullptr;
   int64_t stride = 0;
   int images = 0;
   int tokens = 0;
   int heads = 0;
-  int head_dim = 0;             // even, up to 128
-  int queries = 0;              // of each image, its first ones: only their rows are computed
-  BFloat16Bits* out = nullptr;  // [images·queries, heads·head_dim]
+  int head_dim = 0;  // even, up to 128
+  int queries = 0;   // of each image, its first ones: only their rows are computed
+  T* out = nullptr;  // [images·queries, heads·head_dim]
   int64_t out_stride = 0;
 };
 
+template <typename T>
 struct LayerNormCall {
   const float* x = nullptr;
   int64_t stride = 0;
@@ -68,15 +76,17 @@ struct LayerNormCall {
   const float* weight = nullptr;
   const float* bias = nullptr;
   double eps = 0;
-  // One of both: bf16 rows (an odd dim is followed by a zero), or f32 rows, which may be x itself.
-  BFloat16Bits* out = nullptr;
+  // One of both: rows of T (of bf16 an odd dim is followed by a zero), or f32 rows, which may be x
+  // itself.
+  T* out = nullptr;
   float* out_f32 = nullptr;
   int64_t out_stride = 0;
 };
 
 // What is done to queries and keys before attention: a norm of each head, and a rotation by place.
+template <typename T>
 struct PositionCall {
-  BFloat16Bits* qkv = nullptr;  // as in AttentionCall, changed in place
+  T* qkv = nullptr;  // as in AttentionCall, changed in place
   int64_t stride = 0;
   int images = 0, tokens = 0, heads = 0, head_dim = 0;
   const float *query_weight = nullptr, *query_bias = nullptr;  // [head_dim] or null
@@ -86,17 +96,23 @@ struct PositionCall {
 };
 
 // All functions return when the work is done. Thread-safe.
+template <typename T>
 struct Kernels {
-  void (*gemm)(const GemmCall& call, const Parallel& parallel);
-  void (*attention)(const AttentionCall& call, const Parallel& parallel);
-  void (*layer_norm)(const LayerNormCall& call, const Parallel& parallel);
-  void (*position)(const PositionCall& call, const Parallel& parallel);
-  // f32 to bf16, to nearest even.
-  void (*to_bfloat16)(const float* in, int64_t count, BFloat16Bits* out);
+  void (*gemm)(const GemmCall<T>& call, const Parallel& parallel);
+  void (*attention)(const AttentionCall<T>& call, const Parallel& parallel);
+  void (*layer_norm)(const LayerNormCall<T>& call, const Parallel& parallel);
+  void (*position)(const PositionCall<T>& call, const Parallel& parallel);
+  // From f32; to bf16 to nearest even.
+  void (*convert)(const float* in, int64_t count, T* out);
 };
 
-// Null on processors that have no kernels.
-const Kernels* CpuKernels();
+// Null on processors that have none for T (BFloat16Bits, float).
+template <typename T>
+const Kernels<T>* CpuKernels();
+template <>
+const Kernels<BFloat16Bits>* CpuKernels();
+template <>
+const Kernels<float>* CpuKernels();
 
 }  // namespace snapvit
 

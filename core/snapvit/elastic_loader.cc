@@ -73,8 +73,9 @@ struct ElasticLoader::State {
   }
   // What fidelity is measured in: if the choice is open, what it will most likely be.
   ExecutionDtype Dtype() const {
-    return options.dtype.value_or(PackedModel::Supports(folder.config) ? ExecutionDtype::kBFloat16
-                                                                       : ExecutionDtype::kFloat32);
+    return options.dtype.value_or(PackedModel::Supports(folder.config, at::kBFloat16)
+                                      ? ExecutionDtype::kBFloat16
+                                      : ExecutionDtype::kFloat32);
   }
   OrderOptions ToOrderOptions() const {
     OrderOptions order;
@@ -204,7 +205,7 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::Load(
   if (state_->options.dtype.has_value()) {
     return LoadAs(*state_->options.dtype, std::move(ordering));
   }
-  if (!PackedModel::Supports(config())) {
+  if (!PackedModel::Supports(config(), at::kBFloat16)) {
     if (why != nullptr) *why = "this processor has no kernels for bf16";
     return LoadAs(ExecutionDtype::kFloat32, std::move(ordering));
   }

@@ -22,10 +22,12 @@ class ViewGpuTest : public GpuTest {
 };
 
 TEST_F(ViewGpuTest, EveryRungEqualsTheCpus) {
+  ElasticModel::Options on_aten;  // the views of both, not the kernels of the CPU
+  on_aten.kernels = false;
   for (const VitConfig& config : {DemoVit(), MakeVitConfig(224, 16, 384, 3, 6, 1536, 10)}) {
     const ModelFolder folder = RandomModel(config, 3);
-    const auto host = *ElasticModel::Create(folder, RandomOrdering(config, 4), {});
-    const auto model = *ElasticModel::Create(OnGpu(folder), RandomOrdering(config, 4), {});
+    const auto host = *ElasticModel::Create(folder, RandomOrdering(config, 4), on_aten);
+    const auto model = *ElasticModel::Create(OnGpu(folder), RandomOrdering(config, 4), on_aten);
     const at::Tensor pixels = Pixels(config);
     for (int rung = 0; rung < host->ladder().size(); rung += 5) {
       const auto& expected_state = host->state();
@@ -49,7 +51,9 @@ TEST_F(ViewGpuTest, EveryRungEqualsTheCpus) {
 
 TEST_F(ViewGpuTest, Bfloat16StaysCloseToTheCpusFloat32) {
   const ModelFolder folder = RandomModel(DemoVit(), 3);
-  const auto host = *ElasticModel::Create(folder, std::nullopt, {});
+  ElasticModel::Options on_aten;
+  on_aten.kernels = false;
+  const auto host = *ElasticModel::Create(folder, std::nullopt, on_aten);
   ElasticModel::Options options;
   options.dtype = ExecutionDtype::kBFloat16;
   const auto model = *ElasticModel::Create(OnGpu(folder), std::nullopt, options);
@@ -63,7 +67,9 @@ TEST_F(ViewGpuTest, Bfloat16StaysCloseToTheCpusFloat32) {
 
 TEST_F(ViewGpuTest, ViewsShareTheMovedWeights) {
   const ModelFolder folder = RandomModel(DemoVit(), 3);
-  const auto host = *ElasticModel::Create(folder, std::nullopt, {});
+  ElasticModel::Options on_aten;
+  on_aten.kernels = false;
+  const auto host = *ElasticModel::Create(folder, std::nullopt, on_aten);
   const at::Device device = *TorchDevice(Gpu()->device);
   const PermutedWeights moved = *To(host->state().weights, device);
   const View view = MakeView(moved, CorrectionSet(), host->ladder().rung(0).keep);

@@ -54,6 +54,7 @@ class CorrectionTest : public ::testing::Test {
 
   std::shared_ptr<const ElasticModel> Load(CorrectionMode mode) const {
     ElasticModel::Options options;
+    options.kernels = false;      // ATen's views
     options.ladder.rungs = 1024;  // every step of the path is a rung
     options.ladder.corrections = mode;
     return *ElasticModel::Create(folder_, ordering_, options);

@@ -26,7 +26,8 @@ std::vector<NamedVitConfig> Configs() {
 class PackedModelTest : public ::testing::TestWithParam<int> {
  protected:
   void SetUp() override {
-    if (!PackedModel::Supports(config_)) GTEST_SKIP() << "this processor has no kernels";
+    if (!PackedModel::Supports(config_, at::kBFloat16))
+      GTEST_SKIP() << "this processor has no kernels";
     ordering_.path.clear();
     for (int block = 0; block < config_.depth; ++block) {  // one block goes wholly, early
       ordering_.path.push_back({block, config_.mlp_hidden / 2 + 1});
@@ -105,6 +106,17 @@ TEST_P(PackedModelTest, EveryRungIsAsCloseToFloat32AsAtensBfloat16) {
   }
 }
 
+TEST_P(PackedModelTest, EveryRungIsAtensInFloat32) {
+  const auto aten = Elastic(ExecutionDtype::kFloat32, false);
+  const auto packed = Elastic(ExecutionDtype::kFloat32, true);
+  ASSERT_TRUE(packed->uses_kernels());
+  for (int rung = 0; rung < packed->ladder().size(); ++rung) {
+    const at::Tensor expected = RungTokens(*aten, rung, pixels_);
+    const at::Tensor error = (RungTokens(*packed, rung, pixels_) - expected).abs().max();
+    EXPECT_LE((error / expected.std()).item<double>(), 1e-4) << rung;
+  }
+}
+
 TEST_P(PackedModelTest, LeavingDeadRowsOutChangesNothingOfTheOthers) {
   const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
   for (int rung = 0; rung < packed->ladder().size(); ++rung) {
@@ -142,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(Models, PackedModelTest,
 
 // Where panels are full, padding is a small part.
 TEST(PackedModel, OfAUsualSizeTakesFivePercentMoreThanItsParametersAtMost) {
-  if (!PackedModel::Supports(VitSmall16())) GTEST_SKIP() << "this processor has no kernels";
+  if (!PackedModel::Supports(VitSmall16(), at::kBFloat16))
+    GTEST_SKIP() << "this processor has no kernels";
   ElasticModel::Options options;
   options.dtype = ExecutionDtype::kBFloat16;
   const auto model = *ElasticModel::Create(RandomModel(VitSmall16(), 1), std::nullopt, options);

@@ -31,6 +31,7 @@ class ViewTest : public ::testing::TestWithParam<int> {
   static std::shared_ptr<const ElasticModel> Elastic(const ModelFolder& folder,
                                                      const Ordering& ordering, int multiple) {
     ElasticModel::Options options;
+    options.kernels = false;  // ATen's views
     options.ladder.channel_multiple = multiple;
     return *ElasticModel::Create(folder, ordering, options);
   }
@@ -151,7 +152,8 @@ TEST_P(ViewTest, Bfloat16StaysCloseToFloat32) {
   options.dtype = ExecutionDtype::kBFloat16;
   options.kernels = false;
   const auto half = *ElasticModel::Create(folder_, ordering_, options);
-  const auto full = *ElasticModel::Create(folder_, ordering_, {});
+  options.dtype = ExecutionDtype::kFloat32;
+  const auto full = *ElasticModel::Create(folder_, ordering_, options);
   for (const int rung : {0, full->ladder().dense()}) {
     const at::Tensor actual = RungTokens(*half, rung, pixels_);
     const at::Tensor expected = RungTokens(*full, rung, pixels_);

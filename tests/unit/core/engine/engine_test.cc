@@ -93,9 +93,10 @@ TEST_F(EngineTest, MixedRungsInABatchEqualSingleRuns) {
 TEST_F(EngineTest, AFailingItemDoesNotTouchTheOthers) {
   // A model whose weights do not fit together makes ATen throw in the middle of the batch.
   ModelFolder broken = RandomModel(DemoVit(), 4);
-  broken.weights.norm.weight = at::ones({7});
+  broken.weights.head.weight = at::ones({10, 7});
   std::vector<EngineItem> items = {Item(0, 5, EmbeddingKind::kDefault),
                                    Item(1, 5, EmbeddingKind::kDefault)};
+  items[1].logits = true;
   items[1].model = *ElasticModel::Create(broken, RandomOrdering(DemoVit(), 3), {});
   std::vector<absl::Status> statuses(2);
   std::vector<EngineItem*> pointers = {&items[0], &items[1]};

@@ -1,4 +1,4 @@
-// The kernels against the formulas in plain loops, in f64 on the same bf16 inputs.
+// The kernels against the formulas in plain loops, in f64 on the same inputs.
 #include "core/kernels/kernels.h"
 
 #include <gtest/gtest.h>
@@ -26,19 +26,32 @@ BFloat16Bits ToBits(float value) {
   return static_cast<BFloat16Bits>((word + 0x7FFF + (word >> 16 & 1)) >> 16);
 }
 
-// Rounding to bf16 of what is `value` up to sums in another order.
-constexpr double kBfloat16 = 1.0 / 200;
+float ToFloat(float value) { return value; }
 
+template <typename T>
+T Rounded(float value) {
+  if constexpr (sizeof(T) == 2) {
+    return ToBits(value);
+  } else {
+    return value;
+  }
+}
+
+// Relative error of a result that is stored as T after sums in f32 in another order.
+template <typename T>
+constexpr double kStored = sizeof(T) == 2 ? 1.0 / 200 : 1e-5;
+
+template <typename T>
 class KernelsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (kernels_ == nullptr) GTEST_SKIP() << "this processor has no AVX-512 with bf16 products";
+    if (kernels_ == nullptr) GTEST_SKIP() << "this processor has no kernels for the type";
   }
 
-  std::vector<BFloat16Bits> Bits(size_t count, double scale = 1) {
-    std::vector<BFloat16Bits> bits(count);
-    for (BFloat16Bits& value : bits) value = ToBits(static_cast<float>(scale * random_.Normal()));
-    return bits;
+  std::vector<T> Values(size_t count, double scale = 1) {
+    std::vector<T> values(count);
+    for (T& value : values) value = Rounded<T>(static_cast<float>(scale * random_.Normal()));
+    return values;
   }
   std::vector<float> Floats(size_t count) {
     std::vector<float> values(count);
@@ -60,8 +73,17 @@ class KernelsTest : public ::testing::Test {
   }
 
   Random random_{7, 0};
-  const Kernels* kernels_ = CpuKernels();
+  static constexpr T kNothing = sizeof(T) == 2 ? T(0x7FC0) : T(1e30);  // what was not written
+  const Kernels<T>* kernels_ = CpuKernels<T>();
 };
+
+using ElementTypes = ::testing::Types<BFloat16Bits, float>;
+TYPED_TEST_SUITE(KernelsTest, ElementTypes);
+
+template <typename T>
+bool Unwritten(T value, T nothing) {
+  return std::memcmp(&value, &nothing, sizeof(T)) == 0;
+}
 
 double Apply(GemmActivation activation, double x) {
   switch (activation) {
@@ -92,25 +114,27 @@ const GemmShape kShapes[] = {{1, 2, 3, 2, 3, 0},        {6, 64, 64, 64, 64, 0},
                              {13, 48, 200, 33, 129, 0}, {200, 31, 70, 31, 70, 5},
                              {7, 100, 130, 64, 65, 16}, {5, 7, 300, 5, 257, 1}};
 
-TEST_F(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
+TYPED_TEST(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
+  using T = TypeParam;
   for (const GemmShape& shape : kShapes) {
     const int64_t stride = (shape.used_inputs + 1) / 2 * 2 + 4;
-    std::vector<BFloat16Bits> rows = Bits(shape.rows * stride);
+    std::vector<T> rows = this->Values(shape.rows * stride);
     const int64_t more_stride = (shape.more + 1) / 2 * 2;
-    std::vector<BFloat16Bits> more_rows = Bits(shape.rows * more_stride + 2);
+    std::vector<T> more_rows = this->Values(shape.rows * more_stride + 2);
     for (int64_t r = 0; r < shape.rows; ++r) {  // what follows an odd row is zero
       rows[r * stride + shape.used_inputs] = 0;
       if (shape.more % 2 != 0) more_rows[r * more_stride + shape.more] = 0;
     }
     const double scale = 1 / std::sqrt(static_cast<double>(shape.used_inputs));
-    const std::vector<BFloat16Bits> weights = Bits(shape.inputs * shape.outputs, scale);
-    const std::vector<BFloat16Bits> more = Bits(shape.more * shape.outputs, scale);
-    const PackedMatrix packed =
-        PackedMatrix::Pack(weights.data(), shape.inputs, shape.outputs, shape.outputs, 1);
-    const PackedMatrix more_packed =
-        PackedMatrix::Pack(more.data(), shape.more, shape.outputs, shape.outputs, 1);
-    const std::vector<float> bias = Floats(shape.outputs), scales = Floats(shape.outputs);
-    const std::vector<float> before = Floats(shape.rows * shape.outputs);
+    const std::vector<T> weights = this->Values(shape.inputs * shape.outputs, scale);
+    const std::vector<T> more = this->Values(shape.more * shape.outputs, scale);
+    const PackedMatrix<T> packed =
+        PackedMatrix<T>::Pack(weights.data(), shape.inputs, shape.outputs, shape.outputs, 1);
+    const PackedMatrix<T> more_packed =
+        PackedMatrix<T>::Pack(more.data(), shape.more, shape.outputs, shape.outputs, 1);
+    const std::vector<float> bias = this->Floats(shape.outputs),
+                             scales = this->Floats(shape.outputs);
+    const std::vector<float> before = this->Floats(shape.rows * shape.outputs);
     const auto sum = [&](int64_t r, int64_t o) {
       double value = bias[o];
       for (int64_t i = 0; i < shape.used_inputs; ++i) {
@@ -121,7 +145,7 @@ TEST_F(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
       }
       return value;
     };
-    GemmCall call;
+    GemmCall<T> call;
     call.rows = {rows.data(), stride};
     call.row_count = shape.rows;
     call.weights = &packed;
@@ -135,32 +159,32 @@ TEST_F(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
     call.bias = bias.data();
     call.out_stride = shape.outputs;
     for (const GemmActivation activation : kActivations) {
-      WithThreads([&](const Parallel& parallel) {
-        GemmCall store = call;
+      this->WithThreads([&](const Parallel& parallel) {
+        GemmCall<T> store = call;
         store.activation = activation;
-        std::vector<BFloat16Bits> out(shape.rows * shape.outputs, 0x7FC0);
+        std::vector<T> out(shape.rows * shape.outputs, this->kNothing);
         store.out = out.data();
-        kernels_->gemm(store, parallel);
+        this->kernels_->gemm(store, parallel);
         for (int64_t r = 0; r < shape.rows; ++r) {
           for (int64_t o = 0; o < shape.outputs; ++o) {
-            const float actual = ToFloat(out[r * shape.outputs + o]);
             if (o >= shape.used_outputs) {
-              ASSERT_TRUE(std::isnan(actual)) << "wrote beyond the outputs";
+              ASSERT_TRUE(Unwritten(out[r * shape.outputs + o], this->kNothing)) << o;
               continue;
             }
+            const float actual = ToFloat(out[r * shape.outputs + o]);
             const double expected = Apply(activation, sum(r, o));
-            ASSERT_NEAR(actual, expected, kBfloat16 * std::abs(expected) + 2e-6) << r << ", " << o;
+            ASSERT_NEAR(actual, expected, kStored<T> * std::abs(expected) + 2e-6) << r << ", " << o;
           }
         }
       });
     }
     for (const float* scale_of : {static_cast<const float*>(nullptr), scales.data()}) {
-      WithThreads([&](const Parallel& parallel) {
-        GemmCall add = call;
+      this->WithThreads([&](const Parallel& parallel) {
+        GemmCall<T> add = call;
         std::vector<float> out = before;
         add.residual = out.data();
         add.scale = scale_of;
-        kernels_->gemm(add, parallel);
+        this->kernels_->gemm(add, parallel);
         for (int64_t r = 0; r < shape.rows; ++r) {
           for (int64_t o = 0; o < shape.outputs; ++o) {
             const int64_t at = r * shape.outputs + o;
@@ -174,17 +198,18 @@ TEST_F(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
   }
 }
 
-TEST_F(KernelsTest, AGatedGemmIsActivationOfGateTimesValue) {
+TYPED_TEST(KernelsTest, AGatedGemmIsActivationOfGateTimesValue) {
+  using T = TypeParam;
   constexpr int64_t kRows = 11, kInputs = 34, kChannels = 100, kUsed = 81;
-  const std::vector<BFloat16Bits> rows = Bits(kRows * kInputs);
-  const std::vector<BFloat16Bits> gate = Bits(kInputs * kChannels, 0.2);
-  const std::vector<BFloat16Bits> value = Bits(kInputs * kChannels, 0.2);
-  const std::vector<float> gate_bias = Floats(kChannels), bias = Floats(kChannels);
-  const PackedMatrix packed =
-      PackedMatrix::PackGated(gate.data(), value.data(), kInputs, kChannels, kChannels, 1);
-  WithThreads([&](const Parallel& parallel) {
-    std::vector<BFloat16Bits> out(kRows * kChannels, 0x7FC0);
-    GemmCall call;
+  const std::vector<T> rows = this->Values(kRows * kInputs);
+  const std::vector<T> gate = this->Values(kInputs * kChannels, 0.2);
+  const std::vector<T> value = this->Values(kInputs * kChannels, 0.2);
+  const std::vector<float> gate_bias = this->Floats(kChannels), bias = this->Floats(kChannels);
+  const PackedMatrix<T> packed =
+      PackedMatrix<T>::PackGated(gate.data(), value.data(), kInputs, kChannels, kChannels, 1);
+  this->WithThreads([&](const Parallel& parallel) {
+    std::vector<T> out(kRows * kChannels, this->kNothing);
+    GemmCall<T> call;
     call.rows = {rows.data(), kInputs};
     call.row_count = kRows;
     call.weights = &packed;
@@ -195,34 +220,36 @@ TEST_F(KernelsTest, AGatedGemmIsActivationOfGateTimesValue) {
     call.activation = GemmActivation::kSilu;
     call.out = out.data();
     call.out_stride = kChannels;
-    kernels_->gemm(call, parallel);
+    this->kernels_->gemm(call, parallel);
     for (int64_t r = 0; r < kRows; ++r) {
       for (int64_t c = 0; c < kChannels; ++c) {
-        const float actual = ToFloat(out[r * kChannels + c]);
         if (c >= kUsed) {
-          ASSERT_TRUE(std::isnan(actual));
+          ASSERT_TRUE(Unwritten(out[r * kChannels + c], this->kNothing));
           continue;
         }
+        const float actual = ToFloat(out[r * kChannels + c]);
         double g = gate_bias[c], v = bias[c];
         for (int64_t i = 0; i < kInputs; ++i) {
           g += ToFloat(rows[r * kInputs + i]) * ToFloat(gate[i * kChannels + c]);
           v += ToFloat(rows[r * kInputs + i]) * ToFloat(value[i * kChannels + c]);
         }
         const double expected = Apply(GemmActivation::kSilu, g) * v;
-        ASSERT_NEAR(actual, expected, kBfloat16 * std::abs(expected) + 2e-6);
+        ASSERT_NEAR(actual, expected, kStored<T> * std::abs(expected) + 2e-6);
       }
     }
   });
 }
 
-TEST_F(KernelsTest, GemmCanLeavePanelsOut) {
+TYPED_TEST(KernelsTest, GemmCanLeavePanelsOut) {
+  using T = TypeParam;
   constexpr int64_t kRows = 9, kInputs = 16, kOutputs = 6 * 64;
-  const std::vector<BFloat16Bits> rows = Bits(kRows * kInputs);
-  const std::vector<BFloat16Bits> weights = Bits(kInputs * kOutputs);
-  const PackedMatrix packed = PackedMatrix::Pack(weights.data(), kInputs, kOutputs, kOutputs, 1);
-  std::vector<BFloat16Bits> whole(kRows * kOutputs), parts(kRows * kOutputs, 0x7FC0);
-  WithThreads([&](const Parallel& parallel) {
-    GemmCall call;
+  const std::vector<T> rows = this->Values(kRows * kInputs);
+  const std::vector<T> weights = this->Values(kInputs * kOutputs);
+  const PackedMatrix<T> packed =
+      PackedMatrix<T>::Pack(weights.data(), kInputs, kOutputs, kOutputs, 1);
+  std::vector<T> whole(kRows * kOutputs), parts(kRows * kOutputs, this->kNothing);
+  this->WithThreads([&](const Parallel& parallel) {
+    GemmCall<T> call;
     call.rows = {rows.data(), kInputs};
     call.row_count = kRows;
     call.weights = &packed;
@@ -230,15 +257,15 @@ TEST_F(KernelsTest, GemmCanLeavePanelsOut) {
     call.outputs = kOutputs;
     call.out = whole.data();
     call.out_stride = kOutputs;
-    kernels_->gemm(call, parallel);
+    this->kernels_->gemm(call, parallel);
     call.period = 3;
     call.from = 1;
     call.until = 3;
     call.out = parts.data();
-    kernels_->gemm(call, parallel);
+    this->kernels_->gemm(call, parallel);
     for (int64_t i = 0; i < kRows * kOutputs; ++i) {
       const bool left_out = i % kOutputs / 64 % 3 == 0;
-      ASSERT_EQ(parts[i], left_out ? 0x7FC0 : whole[i]) << i;
+      ASSERT_EQ(parts[i], left_out ? this->kNothing : whole[i]) << i;
     }
   });
 }
@@ -247,7 +274,8 @@ struct AttentionShape {
   int images, tokens, heads, head_dim, queries;
 };
 
-TEST_F(KernelsTest, AttentionIsTheSoftmaxOfScoresTimesValues) {
+TYPED_TEST(KernelsTest, AttentionIsTheSoftmaxOfScoresTimesValues) {
+  using T = TypeParam;
   const AttentionShape shapes[] = {{1, 1, 1, 2, 1},      {2, 17, 3, 8, 17},  {3, 65, 2, 32, 65},
                                    {1, 197, 2, 64, 197}, {2, 130, 3, 72, 1}, {2, 66, 2, 80, 2},
                                    {1, 70, 1, 128, 70}};
@@ -255,12 +283,13 @@ TEST_F(KernelsTest, AttentionIsTheSoftmaxOfScoresTimesValues) {
     const int64_t stride = int64_t{3} * shape.heads * shape.head_dim + 8;
     const int64_t width = int64_t{shape.heads} * shape.head_dim;
     // Scores of several units, so that softmax has something to decide.
-    const std::vector<BFloat16Bits> qkv = Bits(shape.images * shape.tokens * stride, 1.5);
-    WithThreads([&](const Parallel& parallel) {
-      std::vector<BFloat16Bits> out(shape.images * shape.queries * width, 0x7FC0);
-      kernels_->attention({qkv.data(), stride, shape.images, shape.tokens, shape.heads,
+    const std::vector<T> qkv = this->Values(shape.images * shape.tokens * stride, 1.5);
+    this->WithThreads([&](const Parallel& parallel) {
+      std::vector<T> out(shape.images * shape.queries * width, this->kNothing);
+      this->kernels_->attention(
+          AttentionCall<T>{qkv.data(), stride, shape.images, shape.tokens, shape.heads,
                            shape.head_dim, shape.queries, out.data(), width},
-                          parallel);
+          parallel);
       for (int image = 0; image < shape.images; ++image) {
         const auto value = [&](int token, int head, int part, int d) -> double {
           const int64_t row = int64_t{image} * shape.tokens + token;
@@ -285,7 +314,8 @@ TEST_F(KernelsTest, AttentionIsTheSoftmaxOfScoresTimesValues) {
               }
               const int64_t row = int64_t{image} * shape.queries + query;
               const float actual = ToFloat(out[row * width + head * shape.head_dim + d]);
-              ASSERT_NEAR(actual, expected, 0.01 * (1 + std::abs(expected)))
+              ASSERT_NEAR(actual, expected,
+                          (sizeof(T) == 2 ? 0.01 : 1e-5) * (1 + std::abs(expected)))
                   << shape.tokens << " tokens, query " << query << ", head " << head;
             }
           }
@@ -295,24 +325,25 @@ TEST_F(KernelsTest, AttentionIsTheSoftmaxOfScoresTimesValues) {
   }
 }
 
-TEST_F(KernelsTest, LayerNormGivesMeanZeroAndDeviationOneBeforeScaleAndShift) {
+TYPED_TEST(KernelsTest, LayerNormGivesMeanZeroAndDeviationOneBeforeScaleAndShift) {
+  using T = TypeParam;
   for (const int dim : {1, 7, 24, 192, 769}) {
     constexpr int64_t kRows = 5;
     const int64_t stride = dim + 3;
-    std::vector<float> x = Floats(kRows * stride);
+    std::vector<float> x = this->Floats(kRows * stride);
     for (float& value : x) value = 3 * value + 20;  // a mean that matters
-    const std::vector<float> weight = Floats(dim), bias = Floats(dim);
-    WithThreads([&](const Parallel& parallel) {
+    const std::vector<float> weight = this->Floats(dim), bias = this->Floats(dim);
+    this->WithThreads([&](const Parallel& parallel) {
       std::vector<float> out(kRows * stride);
-      std::vector<BFloat16Bits> bits(kRows * (dim + 1), 0x7FC0);
-      LayerNormCall call = {x.data(), stride, kRows, dim, weight.data(), bias.data(), 1e-6};
+      std::vector<T> stored(kRows * (dim + 1), this->kNothing);
+      LayerNormCall<T> call = {x.data(), stride, kRows, dim, weight.data(), bias.data(), 1e-6};
       call.out_f32 = out.data();
       call.out_stride = stride;
-      kernels_->layer_norm(call, parallel);
+      this->kernels_->layer_norm(call, parallel);
       call.out_f32 = nullptr;
-      call.out = bits.data();
+      call.out = stored.data();
       call.out_stride = dim + 1;
-      kernels_->layer_norm(call, parallel);
+      this->kernels_->layer_norm(call, parallel);
       for (int64_t r = 0; r < kRows; ++r) {
         double mean = 0, variance = 0;
         for (int i = 0; i < dim; ++i) mean += x[r * stride + i] / static_cast<double>(dim);
@@ -323,27 +354,28 @@ TEST_F(KernelsTest, LayerNormGivesMeanZeroAndDeviationOneBeforeScaleAndShift) {
           const double expected =
               (x[r * stride + i] - mean) / std::sqrt(variance + 1e-6) * weight[i] + bias[i];
           ASSERT_NEAR(out[r * stride + i], expected, 3e-5 * (1 + std::abs(expected))) << dim;
-          ASSERT_NEAR(ToFloat(bits[r * (dim + 1) + i]), expected,
-                      kBfloat16 * std::abs(expected) + 3e-5);
+          ASSERT_NEAR(ToFloat(stored[r * (dim + 1) + i]), expected,
+                      kStored<T> * std::abs(expected) + 3e-5);
         }
-        if (dim % 2 != 0) {
-          EXPECT_EQ(bits[r * (dim + 1) + dim], 0);
+        if (dim % kValuesOfWord<T> != 0) {
+          EXPECT_EQ(stored[r * (dim + 1) + dim], 0);
         }
       }
     });
   }
 }
 
-TEST_F(KernelsTest, PositionNormsAndTurnsQueriesAndKeysAndLeavesValues) {
+TYPED_TEST(KernelsTest, PositionNormsAndTurnsQueriesAndKeysAndLeavesValues) {
+  using T = TypeParam;
   constexpr int kImages = 2, kTokens = 5, kHeads = 3, kDim = 8;
   constexpr int64_t kStride = 3 * kHeads * kDim;
-  const std::vector<BFloat16Bits> before = Bits(kImages * kTokens * kStride);
-  const std::vector<float> weight = Floats(kDim), bias = Floats(kDim);
-  const std::vector<float> cos = Floats(kTokens * kDim), sin = Floats(kTokens * kDim);
+  const std::vector<T> before = this->Values(kImages * kTokens * kStride);
+  const std::vector<float> weight = this->Floats(kDim), bias = this->Floats(kDim);
+  const std::vector<float> cos = this->Floats(kTokens * kDim), sin = this->Floats(kTokens * kDim);
   for (const bool norm : {false, true}) {
-    WithThreads([&](const Parallel& parallel) {
-      std::vector<BFloat16Bits> qkv = before;
-      PositionCall call;
+    this->WithThreads([&](const Parallel& parallel) {
+      std::vector<T> qkv = before;
+      PositionCall<T> call;
       call.qkv = qkv.data();
       call.stride = kStride;
       call.images = kImages;
@@ -357,7 +389,7 @@ TEST_F(KernelsTest, PositionNormsAndTurnsQueriesAndKeysAndLeavesValues) {
       call.eps = 1e-6;
       call.cos = cos.data();
       call.sin = sin.data();
-      kernels_->position(call, parallel);
+      this->kernels_->position(call, parallel);
       for (int row = 0; row < kImages * kTokens; ++row) {
         for (int head = 0; head < kHeads; ++head) {
           for (int part = 0; part < 3; ++part) {
@@ -378,7 +410,7 @@ TEST_F(KernelsTest, PositionNormsAndTurnsQueriesAndKeysAndLeavesValues) {
               const double turned =
                   x[i] * cos[place] + (i < kDim / 2 ? -x[other] : x[other]) * sin[place];
               const double expected = part == 2 ? x[i] : turned;
-              ASSERT_NEAR(ToFloat(qkv[at + i]), expected, kBfloat16 * std::abs(expected) + 1e-5);
+              ASSERT_NEAR(ToFloat(qkv[at + i]), expected, kStored<T> * std::abs(expected) + 1e-5);
             }
           }
         }
@@ -387,13 +419,51 @@ TEST_F(KernelsTest, PositionNormsAndTurnsQueriesAndKeysAndLeavesValues) {
   }
 }
 
-TEST_F(KernelsTest, ConversionRoundsToNearestEven) {
+TYPED_TEST(KernelsTest, ANarrowMatrixIsOnePanelOfItsOutputs) {
+  using T = TypeParam;
+  for (const int64_t outputs : {1, 5, 16}) {
+    constexpr int64_t kRows = 8, kInputs = 46, kUsed = 37;
+    constexpr int64_t kStride = 48;
+    std::vector<T> rows = this->Values(kRows * kStride);
+    for (int64_t r = 0; r < kRows; ++r) rows[r * kStride + kUsed] = 0;
+    const std::vector<T> weights = this->Values(kInputs * outputs, 0.2);
+    const auto packed = PackedMatrix<T>::Pack(weights.data(), kInputs, outputs, outputs, 1);
+    EXPECT_TRUE(packed.narrow());
+    EXPECT_LE(packed.bytes(), 4 * (packed.rows() * outputs + kNarrowPanel));
+    std::vector<T> out(kRows * outputs);
+    this->WithThreads([&](const Parallel& parallel) {
+      GemmCall<T> call;
+      call.rows = {rows.data(), kStride};
+      call.row_count = kRows;
+      call.weights = &packed;
+      call.inputs = kUsed;
+      call.outputs = outputs;
+      call.out = out.data();
+      call.out_stride = outputs;
+      this->kernels_->gemm(call, parallel);
+      for (int64_t r = 0; r < kRows; ++r) {
+        for (int64_t o = 0; o < outputs; ++o) {
+          double expected = 0;
+          for (int64_t i = 0; i < kUsed; ++i) {
+            expected += ToFloat(rows[r * kStride + i]) * ToFloat(weights[i * outputs + o]);
+          }
+          ASSERT_NEAR(ToFloat(out[r * outputs + o]), expected,
+                      kStored<T> * std::abs(expected) + 2e-6);
+        }
+      }
+    });
+  }
+}
+
+TYPED_TEST(KernelsTest, ConversionRoundsToNearestEven) {
   const std::vector<float> values = {0,     -0.0F,  1,     1.00390625F, 1.01171875F, -3.1415926F,
                                      65504, 1e-20F, 3e38F, 1.0039F,     7,           8,
                                      9,     10,     11,    12,          13.7F};
-  std::vector<BFloat16Bits> bits(values.size());
-  kernels_->to_bfloat16(values.data(), static_cast<int64_t>(values.size()), bits.data());
-  for (size_t i = 0; i < values.size(); ++i) EXPECT_EQ(bits[i], ToBits(values[i])) << values[i];
+  std::vector<TypeParam> out(values.size());
+  this->kernels_->convert(values.data(), static_cast<int64_t>(values.size()), out.data());
+  for (size_t i = 0; i < values.size(); ++i) {
+    EXPECT_EQ(out[i], Rounded<TypeParam>(values[i])) << values[i];
+  }
 }
 
 }  // namespace

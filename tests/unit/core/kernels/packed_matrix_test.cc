@@ -8,8 +8,9 @@ namespace snapvit {
 namespace {
 
 // Element (i, o) of the packed form.
-BFloat16Bits Element(const PackedMatrix& matrix, int64_t input, int64_t panel, int64_t column) {
-  const uint32_t word = matrix.panel(panel)[input / 2 * PackedMatrix::kPanel + column];
+BFloat16Bits Element(const PackedMatrix<BFloat16Bits>& matrix, int64_t input, int64_t panel,
+                     int64_t column) {
+  const uint32_t word = matrix.panel(panel)[input / 2 * matrix.panel_width() + column];
   return static_cast<BFloat16Bits>(word >> (input % 2 * 16));
 }
 
@@ -21,8 +22,9 @@ TEST(PackedMatrix, HoldsEveryWeightInItsPlaceAndZerosBeyond) {
   for (int64_t o = 0; o < kOutputs; ++o) {
     for (int64_t i = 0; i < kInputs; ++i) values.push_back(Value(i, o));
   }
-  const PackedMatrix matrix = PackedMatrix::Pack(values.data(), kInputs, kOutputs, 1, kInputs);
-  EXPECT_EQ(matrix.pairs(), 3);
+  const auto matrix =
+      PackedMatrix<BFloat16Bits>::Pack(values.data(), kInputs, kOutputs, 1, kInputs);
+  EXPECT_EQ(matrix.rows(), 3);
   for (int64_t o = 0; o < 128; ++o) {
     for (int64_t i = 0; i < 6; ++i) {
       const bool inside = i < kInputs && o < kOutputs;
@@ -40,8 +42,8 @@ TEST(PackedMatrix, AGatedPanelHasTheGatesAndTheValuesOfItsChannels) {
       values.push_back(Value(i + 10, o));
     }
   }
-  const PackedMatrix matrix =
-      PackedMatrix::PackGated(gates.data(), values.data(), kInputs, kChannels, kChannels, 1);
+  const auto matrix = PackedMatrix<BFloat16Bits>::PackGated(gates.data(), values.data(), kInputs,
+                                                            kChannels, kChannels, 1);
   for (int64_t o = 0; o < kChannels; ++o) {
     for (int64_t i = 0; i < kInputs; ++i) {
       EXPECT_EQ(Element(matrix, i, o / 32, o % 32), Value(i, o));

@@ -179,7 +179,7 @@ TEST_F(ElasticLoaderTest, MissingModelIsNotFoundWithItsPath) {
 
 TEST_F(ElasticLoaderTest, AnOpenDtypeIsBfloat16WhereThatChangesEmbeddingsLittle) {
   options_.dtype = std::nullopt;
-  if (!PackedModel::Supports((*ElasticLoader::Create(options_))->config())) {
+  if (!PackedModel::Supports((*ElasticLoader::Create(options_))->config(), at::kBFloat16)) {
     GTEST_SKIP() << "this processor has no kernels for bf16";
   }
   const auto model = Open();
@@ -194,7 +194,7 @@ TEST_F(ElasticLoaderTest, AnOpenDtypeIsBfloat16WhereThatChangesEmbeddingsLittle)
 TEST_F(ElasticLoaderTest, AnOpenDtypeIsFloat32WhereBfloat16WasFoundWanting) {
   options_.dtype = std::nullopt;
   ASSERT_TRUE(Open().ok());
-  if (!PackedModel::Supports((*ElasticLoader::Create(options_))->config())) {
+  if (!PackedModel::Supports((*ElasticLoader::Create(options_))->config(), at::kBFloat16)) {
     GTEST_SKIP() << "this processor has no kernels for bf16";
   }
   int found = 0;
