@@ -4,15 +4,14 @@
 
 namespace snapvit {
 
-void Normalize(const Image& image, const std::array<float, 3>& mean,
-               const std::array<float, 3>& std, std::span<float> out) {
+void Normalize(const Image& image, const Preprocessing& preprocessing, std::span<float> out) {
   // A byte has 256 values: a table a channel costs less than the divisions.
   float table[3][256];
   for (int c = 0; c < 3; ++c) {
     for (int value = 0; value < 256; ++value) {
-      const float unit = static_cast<float>(value) / 255.0f;
-      const float centred = unit - mean[c];
-      table[c][value] = centred / std[c];
+      const auto unit = static_cast<float>(value * preprocessing.rescale);
+      const float centred = unit - preprocessing.mean[c];
+      table[c][value] = centred / preprocessing.std[c];
     }
   }
   const size_t pixels = static_cast<size_t>(image.width) * static_cast<size_t>(image.height);

@@ -1,14 +1,14 @@
 #include "core/image/preprocess.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/image/float_resize.h"
 #include "core/image/normalize.h"
 #include "core/image/resize.h"
 
@@ -16,7 +16,7 @@ namespace snapvit {
 namespace {
 
 constexpr int kMaxSide = 16384;
-constexpr double kMinCropPct = 0.01;
+constexpr int kMaxTarget = 1 << 21;
 
 struct Size {
   int64_t width;
@@ -26,8 +26,12 @@ struct Size {
 // Python's round(): half to even.
 int64_t RoundHalfToEven(double x) { return static_cast<int64_t>(std::nearbyint(x)); }
 
-// torchvision's Resize with one number: the shorter edge becomes `edge`, the longer int(edge * long
-// / short).
+ImageSize Target(const Preprocessing& preprocessing) {
+  return preprocessing.resize_to.value_or(ImageSize{preprocessing.height, preprocessing.width});
+}
+
+// torchvision's Resize with one number, and transformers' shortest_edge: the longer edge becomes
+// int(edge * long / short).
 Size ScaleShorterEdge(const Image& image, int64_t edge) {
   const int64_t shorter = std::min(image.width, image.height);
   const int64_t longer = std::max(image.width, image.height);
@@ -44,78 +48,114 @@ Size ScaleBothEdges(const Image& image, double ratio) {
 }
 
 Size ResizedSize(const Image& image, const Preprocessing& preprocessing) {
-  const Size target = {
-      static_cast<int64_t>(std::floor(preprocessing.width / preprocessing.crop_pct)),
-      static_cast<int64_t>(std::floor(preprocessing.height / preprocessing.crop_pct))};
-  const double ratio_x = static_cast<double>(image.width) / static_cast<double>(target.width);
-  const double ratio_y = static_cast<double>(image.height) / static_cast<double>(target.height);
-  switch (preprocessing.crop_mode) {
-    case CropMode::kSquash:
-      return target;
-    case CropMode::kBorder:
+  const ImageSize target = Target(preprocessing);
+  const double ratio_x = static_cast<double>(image.width) / target.width;
+  const double ratio_y = static_cast<double>(image.height) / target.height;
+  switch (preprocessing.resize) {
+    case ResizeMode::kCover:
+      if (target.width == target.height) return ScaleShorterEdge(image, target.width);
+      return ScaleBothEdges(image, std::min(ratio_x, ratio_y));
+    case ResizeMode::kFit:
       return ScaleBothEdges(image, std::max(ratio_x, ratio_y));
-    case CropMode::kCenter:
+    case ResizeMode::kStretch:
+      return {target.width, target.height};
+    case ResizeMode::kKeep:
+    case ResizeMode::kRequireInputSize:
       break;
   }
-  if (target.width == target.height) return ScaleShorterEdge(image, target.width);
-  return ScaleBothEdges(image, std::min(ratio_x, ratio_y));
+  return {image.width, image.height};
 }
 
-// Along one axis: the part of the resized image that is kept, and where it lies in the output.
+// Along one axis: the part of the scaled image that is kept, and where it lies in the output.
 struct Placement {
   int64_t from;
   int to;
   int size;
 };
 
-// torchvision's center_crop: pads in front by the smaller half, or cuts at int(round((size - crop)
-// / 2.0)).
-Placement CenterAxis(int64_t size, int crop) {
-  if (size < crop) return {0, static_cast<int>((crop - size) / 2), static_cast<int>(size)};
-  return {RoundHalfToEven(static_cast<double>(size - crop) / 2.0), 0, crop};
-}
-
-std::array<uint8_t, 3> FillColour(const Preprocessing& preprocessing) {
-  if (preprocessing.crop_mode != CropMode::kBorder) return {0, 0, 0};
-  std::array<uint8_t, 3> colour;
-  for (int c = 0; c < 3; ++c) {
-    const int64_t value = RoundHalfToEven(255.0 * static_cast<double>(preprocessing.mean[c]));
-    colour[c] = static_cast<uint8_t>(std::clamp(value, int64_t{0}, int64_t{255}));
+Placement CenterAxis(int64_t size, int input, Centering centering) {
+  if (size < input) {
+    const auto padding = static_cast<int>(input - size);
+    const bool larger_half_first = centering == Centering::kTransformersPil;
+    return {0, (padding + (larger_half_first ? 1 : 0)) / 2, static_cast<int>(size)};
   }
-  return colour;
+  const int64_t excess = size - input;
+  if (centering != Centering::kTimm) return {excess / 2, 0, input};
+  return {RoundHalfToEven(static_cast<double>(excess) / 2.0), 0, input};
 }
 
-// `part` on a canvas of the fill colour.
-Image Pad(const Image& part, int x, int y, const Preprocessing& preprocessing) {
-  const std::array<uint8_t, 3> fill = FillColour(preprocessing);
-  Image canvas;
-  canvas.width = preprocessing.width;
-  canvas.height = preprocessing.height;
-  canvas.rgb.resize(size_t{3} * static_cast<size_t>(canvas.width) *
-                    static_cast<size_t>(canvas.height));
-  for (size_t i = 0; i < canvas.rgb.size(); ++i) canvas.rgb[i] = fill[i % 3];
-  const size_t row_bytes = size_t{3} * static_cast<size_t>(part.width);
-  for (int row = 0; row < part.height; ++row) {
-    const size_t at =
-        static_cast<size_t>(y + row) * static_cast<size_t>(canvas.width) + static_cast<size_t>(x);
-    std::memcpy(&canvas.rgb[at * 3], &part.rgb[row_bytes * static_cast<size_t>(row)], row_bytes);
+// What is computed of the scaled image, and where it lies in the input.
+struct Window {
+  Size scaled;
+  Box box;  // of the scaled image
+  int x;    // of the input
+  int y;
+};
+
+Window FindWindow(const Image& image, const Preprocessing& preprocessing) {
+  const Size scaled = ResizedSize(image, preprocessing);
+  const Placement x = CenterAxis(scaled.width, preprocessing.width, preprocessing.centering);
+  const Placement y = CenterAxis(scaled.height, preprocessing.height, preprocessing.centering);
+  return {scaled, {x.from, y.from, x.size, y.size}, x.to, y.to};
+}
+
+// The window's pixels on a canvas of the fill colour.
+template <typename Channel>
+std::vector<Channel> Pad(std::vector<Channel> part, const Window& window,
+                         const Preprocessing& preprocessing) {
+  const auto width = static_cast<size_t>(preprocessing.width);
+  const auto height = static_cast<size_t>(preprocessing.height);
+  std::vector<Channel> canvas(3 * width * height);
+  if (part.size() == canvas.size()) return part;
+  for (size_t i = 0; i < canvas.size(); ++i) canvas[i] = preprocessing.fill[i % 3];
+  const size_t row = size_t{3} * static_cast<size_t>(window.box.width);
+  for (size_t y = 0; y < static_cast<size_t>(window.box.height); ++y) {
+    const size_t at = (static_cast<size_t>(window.y) + y) * width + static_cast<size_t>(window.x);
+    std::copy_n(part.begin() + static_cast<std::ptrdiff_t>(y * row), row,
+                canvas.begin() + static_cast<std::ptrdiff_t>(3 * at));
   }
   return canvas;
+}
+
+void PreprocessFloat(const Image& image, const Preprocessing& preprocessing, std::span<float> out) {
+  const Window window = FindWindow(image, preprocessing);
+  const std::vector<float> rgb =
+      Pad(FloatResizeWindow(image, window.scaled.width, window.scaled.height, window.box,
+                            preprocessing.interpolation),
+          window, preprocessing);
+  const auto rescale = static_cast<float>(preprocessing.rescale);
+  const size_t pixels = out.size() / 3;
+  for (size_t c = 0; c < 3; ++c) {
+    const float mean = preprocessing.mean[c];
+    const float deviation = preprocessing.std[c];
+    for (size_t i = 0; i < pixels; ++i) {
+      out[c * pixels + i] = (rgb[3 * i + c] * rescale - mean) / deviation;
+    }
+  }
+}
+
+absl::Status CheckSide(const char* what, const ImageSize& size, int limit) {
+  for (const int side : {size.height, size.width}) {
+    if (side >= 1 && side <= limit) continue;
+    return absl::InvalidArgumentError(absl::StrCat(what, " is ", size.width, " x ", size.height,
+                                                   "; expected sides of 1 to ", limit));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::Status ValidatePreprocessing(const Preprocessing& preprocessing) {
-  for (const int side : {preprocessing.height, preprocessing.width}) {
-    if (side < 1 || side > kMaxSide) {
-      return absl::InvalidArgumentError(absl::StrCat("input size is ", preprocessing.width, " x ",
-                                                     preprocessing.height,
-                                                     "; expected sides of 1 to ", kMaxSide));
-    }
+  RETURN_IF_ERROR(
+      CheckSide("input size", ImageSize{preprocessing.height, preprocessing.width}, kMaxSide));
+  RETURN_IF_ERROR(CheckSide("resize target", Target(preprocessing), kMaxTarget));
+  if (preprocessing.float_resize && preprocessing.interpolation != Interpolation::kBilinear &&
+      preprocessing.interpolation != Interpolation::kBicubic) {
+    return absl::InvalidArgumentError("resizing in float32 is bilinear or bicubic only");
   }
-  if (!(preprocessing.crop_pct >= kMinCropPct && preprocessing.crop_pct <= 1.0)) {
+  if (!std::isfinite(preprocessing.rescale) || preprocessing.rescale == 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("crop_pct is ", preprocessing.crop_pct, "; expected ", kMinCropPct, " to 1"));
+        absl::StrCat("rescale is ", preprocessing.rescale, "; expected a number other than 0"));
   }
   for (int c = 0; c < 3; ++c) {
     if (!std::isfinite(preprocessing.mean[c])) {
@@ -131,13 +171,11 @@ absl::Status ValidatePreprocessing(const Preprocessing& preprocessing) {
 }
 
 Image ResizeAndCrop(const Image& image, const Preprocessing& preprocessing) {
-  const Size size = ResizedSize(image, preprocessing);
-  const Placement x = CenterAxis(size.width, preprocessing.width);
-  const Placement y = CenterAxis(size.height, preprocessing.height);
-  Image part = ResizeWindow(image, size.width, size.height, Box{x.from, y.from, x.size, y.size},
+  const Window window = FindWindow(image, preprocessing);
+  Image part = ResizeWindow(image, window.scaled.width, window.scaled.height, window.box,
                             preprocessing.interpolation);
-  if (part.width == preprocessing.width && part.height == preprocessing.height) return part;
-  return Pad(part, x.to, y.to, preprocessing);
+  return {preprocessing.width, preprocessing.height,
+          Pad(std::move(part.rgb), window, preprocessing)};
 }
 
 absl::Status Preprocess(const Image& image, const Preprocessing& preprocessing,
@@ -147,6 +185,12 @@ absl::Status Preprocess(const Image& image, const Preprocessing& preprocessing,
     return absl::InvalidArgumentError(
         absl::StrCat("image is empty: ", image.width, " x ", image.height));
   }
+  if (preprocessing.resize == ResizeMode::kRequireInputSize &&
+      (image.width != preprocessing.width || image.height != preprocessing.height)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "image is ", image.width, " x ", image.height, "; expected ", preprocessing.width, " x ",
+        preprocessing.height, ", as the model's preprocessing neither scales nor cuts"));
+  }
   const size_t expected = size_t{3} * static_cast<size_t>(preprocessing.height) *
                           static_cast<size_t>(preprocessing.width);
   if (out.size() != expected) {
@@ -154,7 +198,11 @@ absl::Status Preprocess(const Image& image, const Preprocessing& preprocessing,
                                                    " floats; expected 3 x ", preprocessing.height,
                                                    " x ", preprocessing.width, " = ", expected));
   }
-  Normalize(ResizeAndCrop(image, preprocessing), preprocessing.mean, preprocessing.std, out);
+  if (preprocessing.float_resize) {
+    PreprocessFloat(image, preprocessing, out);
+  } else {
+    Normalize(ResizeAndCrop(image, preprocessing), preprocessing, out);
+  }
   return absl::OkStatus();
 }
 

@@ -3,60 +3,44 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/image/resample_filter.h"
+
 namespace snapvit {
 namespace {
-
-double Bilinear(double x) {
-  x = std::abs(x);
-  return x < 1.0 ? 1.0 - x : 0.0;
-}
-
-// Keys' cubic convolution with a = -0.5.
-double Bicubic(double x) {
-  constexpr double a = -0.5;
-  x = std::abs(x);
-  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
-  if (x < 2.0) return (((x - 5) * x + 8) * x - 4) * a;
-  return 0.0;
-}
-
-double Sinc(double x) {
-  if (x == 0.0) return 1.0;
-  x *= 3.14159265358979323846;
-  return std::sin(x) / x;
-}
-
-double Lanczos(double x) { return -3.0 <= x && x < 3.0 ? Sinc(x) * Sinc(x / 3) : 0.0; }
-
-struct Filter {
-  double (*value)(double);
-  double support;  // samples on either side
-};
-
-Filter GetFilter(Interpolation interpolation) {
-  switch (interpolation) {
-    case Interpolation::kBilinear:
-      return {Bilinear, 1.0};
-    case Interpolation::kBicubic:
-      return {Bicubic, 2.0};
-    case Interpolation::kLanczos:
-      return {Lanczos, 3.0};
-  }
-  return {Bicubic, 2.0};
-}
 
 // Rounded half away from zero.
 int32_t ToFixedPoint(double weight) {
   return static_cast<int32_t>((weight < 0 ? -0.5 : 0.5) + weight * (1 << kWeightBits));
 }
 
+// Pillow's box is float; it matters for axes over 2^24 only.
+double Scale(int in, int64_t out) {
+  return static_cast<double>(static_cast<float>(in)) / static_cast<double>(out);
+}
+
+// One sample of the whole weight. Pillow adds the scale up from pixel to pixel; a product would be
+// rounded to another sample now and then.
+ResampleTaps MakeNearestTaps(int in, int64_t out, int64_t begin, int size) {
+  const double scale = Scale(in, out);
+  double position = 0.5 * scale;
+  for (int64_t i = 0; i < begin; ++i) position += scale;
+  ResampleTaps taps;
+  taps.stride = 2;
+  taps.count.assign(static_cast<size_t>(size), 1);
+  for (int i = 0; i < size; ++i, position += scale) {
+    taps.first.push_back(std::min(static_cast<int>(position), in - 1));
+    taps.weights.insert(taps.weights.end(), {1 << kWeightBits, 0});
+  }
+  return taps;
+}
+
 }  // namespace
 
 ResampleTaps MakeResampleTaps(int in, int64_t out, int64_t begin, int size,
                               Interpolation interpolation) {
-  const Filter filter = GetFilter(interpolation);
-  // Pillow's box is float; it matters for axes over 2^24 only.
-  const double scale = static_cast<double>(static_cast<float>(in)) / static_cast<double>(out);
+  if (interpolation == Interpolation::kNearest) return MakeNearestTaps(in, out, begin, size);
+  const ResampleFilter filter = GetResampleFilter(interpolation);
+  const double scale = Scale(in, out);
   const double filter_scale = std::max(scale, 1.0);
   const double inverse_filter_scale = 1.0 / filter_scale;
   const double support = filter.support * filter_scale;

@@ -20,11 +20,17 @@ void AddBits(Sha256& hash, T value) {
 }
 
 void AddPreprocessing(Sha256& hash, const Preprocessing& preprocessing) {
-  AddBits(hash, static_cast<int32_t>(preprocessing.height));
-  AddBits(hash, static_cast<int32_t>(preprocessing.width));
+  const ImageSize input = {preprocessing.height, preprocessing.width};
+  for (const ImageSize& size : {input, preprocessing.resize_to.value_or(input)}) {
+    AddBits(hash, static_cast<int32_t>(size.height));
+    AddBits(hash, static_cast<int32_t>(size.width));
+  }
+  AddBits(hash, static_cast<int32_t>(preprocessing.resize));
   AddBits(hash, static_cast<int32_t>(preprocessing.interpolation));
-  AddBits(hash, static_cast<int32_t>(preprocessing.crop_mode));
-  AddBits(hash, preprocessing.crop_pct);
+  AddBits(hash, static_cast<int32_t>(preprocessing.float_resize));
+  AddBits(hash, static_cast<int32_t>(preprocessing.centering));
+  for (const uint8_t value : preprocessing.fill) AddBits(hash, value);
+  AddBits(hash, preprocessing.rescale);
   for (const float value : preprocessing.mean) AddBits(hash, value);
   for (const float value : preprocessing.std) AddBits(hash, value);
 }
@@ -54,7 +60,7 @@ absl::StatusOr<std::string> ModelFingerprint(const std::string& folder,
 std::string EmbeddingSpaceId(std::string_view weights_hash, const Preprocessing& preprocessing,
                              std::string_view pooling, int dimensions) {
   Sha256 hash;
-  hash.AddField("snapvit embedding space 1");
+  hash.AddField("snapvit embedding space 2");
   hash.AddField(weights_hash);
   AddPreprocessing(hash, preprocessing);
   hash.AddField(pooling);

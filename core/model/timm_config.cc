@@ -213,9 +213,8 @@ absl::StatusOr<TimmConfig> ReadTimmConfig(std::string_view text, const Safetenso
   ASSIGN_OR_RETURN(config.position_for_class_token, PositionForClassToken(from, config.model));
   RETURN_IF_ERROR(CheckTimmTensors(index, config.model, shapes.position_tokens, paths.weights));
   ASSIGN_OR_RETURN(config.labels, Labels(from));
-  config.preprocessing = file.preprocessing;
-  config.preprocessing.height = config.model.image_height;
-  config.preprocessing.width = config.model.image_width;
+  config.preprocessing =
+      file.preprocessing.For(config.model.image_height, config.model.image_width);
   return config;
 }
 

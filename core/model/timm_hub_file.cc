@@ -1,6 +1,5 @@
 #include "core/model/timm_hub_file.h"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -19,49 +18,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-// timm's defaults for what a pretrained_cfg leaves out.
-constexpr std::array<float, 3> kImageNetMean = {0.485F, 0.456F, 0.406F};
-constexpr std::array<float, 3> kImageNetStd = {0.229F, 0.224F, 0.225F};
-constexpr double kDefaultCropPct = 0.875;
-
-absl::Status ReadInterpolation(const JsonFields& cfg, Preprocessing& preprocessing) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> name, cfg.String("interpolation"));
-  if (!name || *name == "bicubic") {
-    preprocessing.interpolation = Interpolation::kBicubic;
-  } else if (*name == "bilinear") {
-    preprocessing.interpolation = Interpolation::kBilinear;
-  } else if (*name == "lanczos") {
-    preprocessing.interpolation = Interpolation::kLanczos;
-  } else {
-    return cfg.Unexpected("interpolation", "\"bicubic\", \"bilinear\" or \"lanczos\"");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ReadCrop(const JsonFields& cfg, Preprocessing& preprocessing) {
-  ASSIGN_OR_RETURN(const std::optional<std::string> mode, cfg.String("crop_mode"));
-  if (!mode || *mode == "center") {
-    preprocessing.crop_mode = CropMode::kCenter;
-  } else if (*mode == "squash") {
-    preprocessing.crop_mode = CropMode::kSquash;
-  } else if (*mode == "border") {
-    preprocessing.crop_mode = CropMode::kBorder;
-  } else {
-    return cfg.Unexpected("crop_mode", "\"center\", \"squash\" or \"border\"");
-  }
-  ASSIGN_OR_RETURN(const std::optional<double> crop_pct, cfg.Number("crop_pct", 0.01, 1));
-  preprocessing.crop_pct = crop_pct.value_or(kDefaultCropPct);
-  return absl::OkStatus();
-}
-
-absl::Status ReadChannels(const JsonFields& cfg, const std::string& key, double min, double max,
-                          std::array<float, 3>& out) {
-  ASSIGN_OR_RETURN(const std::optional<std::vector<double>> values,
-                   cfg.Numbers(key, out.size(), min, max));
-  for (size_t i = 0; values && i < out.size(); ++i) out[i] = static_cast<float>((*values)[i]);
-  return absl::OkStatus();
-}
-
 absl::Status ReadInputSize(const JsonFields& cfg, TimmHubFile& file) {
   if (!cfg.Has("input_size")) return absl::OkStatus();
   const Json& size = cfg.json()["input_size"];
@@ -76,17 +32,6 @@ absl::Status ReadInputSize(const JsonFields& cfg, TimmHubFile& file) {
   }
   file.input_size = {size[1].get<int>(), size[2].get<int>()};
   return absl::OkStatus();
-}
-
-absl::Status ReadPretrainedCfg(const JsonFields& cfg, TimmHubFile& file) {
-  Preprocessing& preprocessing = file.preprocessing;
-  RETURN_IF_ERROR(ReadInterpolation(cfg, preprocessing));
-  RETURN_IF_ERROR(ReadCrop(cfg, preprocessing));
-  preprocessing.mean = kImageNetMean;
-  preprocessing.std = kImageNetStd;
-  RETURN_IF_ERROR(ReadChannels(cfg, "mean", -1000, 1000, preprocessing.mean));
-  RETURN_IF_ERROR(ReadChannels(cfg, "std", 1e-6, 1000, preprocessing.std));
-  return ReadInputSize(cfg, file);
 }
 
 absl::Status AddLabel(const JsonFields& fields, const std::string& key, const Json& name,
@@ -150,7 +95,9 @@ absl::StatusOr<TimmHubFile> ParseTimmHubFile(std::string_view text, const std::s
   ASSIGN_OR_RETURN(const std::optional<JsonFields> nested, root.Object("pretrained_cfg"));
   RETURN_IF_ERROR(ReadClasses(root, file));
   if (nested) RETURN_IF_ERROR(ReadClasses(*nested, file));
-  RETURN_IF_ERROR(ReadPretrainedCfg(nested ? *nested : root, file));
+  const JsonFields& cfg = nested ? *nested : root;
+  ASSIGN_OR_RETURN(file.preprocessing, ReadTimmPreprocessing(cfg));
+  RETURN_IF_ERROR(ReadInputSize(cfg, file));
   return file;
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "core/image/preprocessing.h"
+#include "core/model/timm_preprocessing.h"
 #include "core/model/vit_config.h"
 
 namespace snapvit {
@@ -31,15 +31,11 @@ struct TimmHubFile {
   std::optional<int> num_classes;                 // at the root, else in pretrained_cfg
   std::optional<ModelPooling> pooling;            // at the root
   std::optional<std::pair<int, int>> input_size;  // pretrained_cfg.input_size, height, width
-  // Everything but height and width. What is not given has timm's defaults (resolve_data_config):
-  // bicubic, centre crop of 0.875, ImageNet's mean and deviation.
-  Preprocessing preprocessing;
+  TimmPreprocessing preprocessing;
   std::vector<std::string> labels;  // by class index; empty without label_names
 };
 
-// INVALID_ARGUMENT names `path`, the field, its value and what is supported. test_input_size and
-// test_crop_pct are ignored, as they are by timm unless asked for: a model is served as it was
-// trained.
+// INVALID_ARGUMENT names `path`, the field, its value and what is supported.
 absl::StatusOr<TimmHubFile> ParseTimmHubFile(std::string_view text, const std::string& path);
 
 }  // namespace snapvit

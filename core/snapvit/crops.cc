@@ -43,7 +43,7 @@ void CropToInput(const Image& image, const CropBox& box, const Preprocessing& pr
                  std::span<float> out) {
   const Image view = Resize(Crop(image, box.x, box.y, box.width, box.height), preprocessing.width,
                             preprocessing.height, Interpolation::kBilinear);
-  Normalize(view, preprocessing.mean, preprocessing.std, out);
+  Normalize(view, preprocessing, out);
 }
 
 }  // namespace snapvit

@@ -28,7 +28,7 @@ TEST(PhotographsTest, DecodeAndPreprocessEqualPillowAndTimm) {
   }
   Preprocessing preprocessing;
   preprocessing.height = preprocessing.width = 224;
-  preprocessing.crop_pct = 0.9;
+  preprocessing.resize_to = ImageSize{248, 248};  // 224 / 0.9
   for (const std::vector<std::string>& row : ReadGoldenTable("photographs.tsv")) {
     SCOPED_TRACE(row[0]);
     const absl::StatusOr<std::string> bytes =

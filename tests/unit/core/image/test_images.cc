@@ -10,23 +10,24 @@
 namespace snapvit {
 namespace {
 
-std::string ReadGoldenText(const std::string& name) {
+std::string ReadGoldenText(const std::string& name, const std::string& folder) {
   const absl::StatusOr<std::string> content =
-      ReadFile(SNAPVIT_SOURCE_DIR "/tests/testdata/images/" + name, /*max_bytes=*/1 << 24);
+      ReadFile(SNAPVIT_SOURCE_DIR "/tests/testdata/" + folder + "/" + name, /*max_bytes=*/1 << 24);
   EXPECT_TRUE(content.ok()) << content.status();
   return content.ok() ? *content : "";
 }
 
 }  // namespace
 
-std::vector<uint8_t> ReadGolden(const std::string& name) {
-  const std::string content = ReadGoldenText(name);
+std::vector<uint8_t> ReadGolden(const std::string& name, const std::string& folder) {
+  const std::string content = ReadGoldenText(name, folder);
   return {content.begin(), content.end()};
 }
 
-std::vector<std::vector<std::string>> ReadGoldenTable(const std::string& name) {
+std::vector<std::vector<std::string>> ReadGoldenTable(const std::string& name,
+                                                      const std::string& folder) {
   std::vector<std::vector<std::string>> rows;
-  const std::string content = ReadGoldenText(name);
+  const std::string content = ReadGoldenText(name, folder);
   const std::vector<std::string> lines = absl::StrSplit(content, '\n', absl::SkipEmpty());
   for (const std::string& line : lines) rows.push_back(absl::StrSplit(line, '\t'));
   return rows;
@@ -50,6 +51,9 @@ Image SyntheticImage(int width, int height, uint32_t seed) {
 Interpolation InterpolationOf(const std::string& name) {
   if (name == "bilinear") return Interpolation::kBilinear;
   if (name == "lanczos") return Interpolation::kLanczos;
+  if (name == "nearest") return Interpolation::kNearest;
+  if (name == "box") return Interpolation::kBox;
+  if (name == "hamming") return Interpolation::kHamming;
   EXPECT_EQ(name, "bicubic");
   return Interpolation::kBicubic;
 }

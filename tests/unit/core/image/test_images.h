@@ -14,10 +14,11 @@
 
 namespace snapvit {
 
-// A file of tests/testdata/images; fails the test and is empty if it cannot be read.
-std::vector<uint8_t> ReadGolden(const std::string& name);
+// A file of tests/testdata/FOLDER; fails the test and is empty if it cannot be read.
+std::vector<uint8_t> ReadGolden(const std::string& name, const std::string& folder = "images");
 // The fields of each line of a tab-separated golden table.
-std::vector<std::vector<std::string>> ReadGoldenTable(const std::string& name);
+std::vector<std::vector<std::string>> ReadGoldenTable(const std::string& name,
+                                                      const std::string& folder = "images");
 
 // Noise of synthetic_pixels() in tests/golden/make_image_goldens.py.
 Image SyntheticImage(int width, int height, uint32_t seed);

@@ -137,8 +137,13 @@ TEST(EmbeddingSpaceId, ChangesWithWhateverMovesVectors) {
   };
   EXPECT_TRUE(changed([](Preprocessing& p) { p.height = 225; }));
   EXPECT_TRUE(changed([](Preprocessing& p) { p.interpolation = Interpolation::kLanczos; }));
-  EXPECT_TRUE(changed([](Preprocessing& p) { p.crop_mode = CropMode::kBorder; }));
-  EXPECT_TRUE(changed([](Preprocessing& p) { p.crop_pct = 0.9; }));
+  EXPECT_TRUE(changed([](Preprocessing& p) { p.resize = ResizeMode::kFit; }));
+  EXPECT_TRUE(changed([](Preprocessing& p) { p.resize_to = ImageSize{248, 248}; }));
+  EXPECT_FALSE(changed([](Preprocessing& p) { p.resize_to = ImageSize{224, 224}; }));
+  EXPECT_TRUE(changed([](Preprocessing& p) { p.float_resize = true; }));
+  EXPECT_TRUE(changed([](Preprocessing& p) { p.centering = Centering::kTransformersPil; }));
+  EXPECT_TRUE(changed([](Preprocessing& p) { p.fill = {0, 1, 0}; }));
+  EXPECT_TRUE(changed([](Preprocessing& p) { p.rescale = 1; }));
   EXPECT_TRUE(changed([](Preprocessing& p) { p.mean[1] = 0.1F; }));
   EXPECT_TRUE(changed([](Preprocessing& p) { p.std[2] = 0.1F; }));
 }

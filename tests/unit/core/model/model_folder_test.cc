@@ -45,7 +45,7 @@ TEST(ModelFolder, LoadsEverythingOfTheDemoModel) {
   EXPECT_EQ(model->config.tokens(), 65);
   EXPECT_EQ(model->config.num_classes, 10);
   EXPECT_EQ(model->labels.at(3), "cat");
-  EXPECT_EQ(model->preprocessing.crop_mode, CropMode::kSquash);
+  EXPECT_EQ(model->preprocessing.resize, ResizeMode::kStretch);
   EXPECT_EQ(model->weights.blocks.size(), 6u);
   EXPECT_EQ(model->weights.blocks[5].query.weight.scalar_type(), at::kBFloat16);
 }

@@ -56,8 +56,8 @@ TEST(TimmConfig, ReadsThePreprocessing) {
   EXPECT_EQ(preprocessing.height, 32);
   EXPECT_EQ(preprocessing.width, 32);
   EXPECT_EQ(preprocessing.interpolation, Interpolation::kBilinear);
-  EXPECT_EQ(preprocessing.crop_mode, CropMode::kSquash);
-  EXPECT_EQ(preprocessing.crop_pct, 0.9);
+  EXPECT_EQ(preprocessing.resize, ResizeMode::kStretch);
+  EXPECT_EQ(preprocessing.resize_to->height, 35);  // 32 / 0.9
   EXPECT_THAT(preprocessing.mean, ElementsAre(0.5F, 0.4F, 0.3F));
   EXPECT_THAT(preprocessing.std, ElementsAre(0.2F, 0.1F, 0.25F));
 }
@@ -80,7 +80,7 @@ TEST(TimmConfig, ReadsTheOlderLayoutWithEverythingAtTheRoot) {
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->model.num_heads, 3);
   EXPECT_EQ(config->model.depth, 12);
-  EXPECT_EQ(config->preprocessing.crop_pct, 0.9);
+  EXPECT_EQ(config->preprocessing.resize_to->height, 248);  // 224 / 0.9
   EXPECT_EQ(config->preprocessing.height, 224);
   EXPECT_THAT(config->labels, IsEmpty());
 }
@@ -90,8 +90,8 @@ TEST(TimmConfig, WhatIsNotGivenIsTimmsDefault) {
       Read(R"({"architecture": "my_vit", "model_args": {"num_heads": 3}})", IndexOf(SmallVit()));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->preprocessing.interpolation, Interpolation::kBicubic);
-  EXPECT_EQ(config->preprocessing.crop_mode, CropMode::kCenter);
-  EXPECT_EQ(config->preprocessing.crop_pct, 0.875);
+  EXPECT_EQ(config->preprocessing.resize, ResizeMode::kCover);
+  EXPECT_EQ(config->preprocessing.resize_to->height, 36);  // 32 / 0.875
   EXPECT_THAT(config->preprocessing.mean, ElementsAre(0.485F, 0.456F, 0.406F));
   EXPECT_THAT(config->preprocessing.std, ElementsAre(0.229F, 0.224F, 0.225F));
   EXPECT_EQ(config->model.image_height, 32);  // the square of pos_embed
