@@ -35,6 +35,19 @@ void AddPreprocessing(Sha256& hash, const Preprocessing& preprocessing) {
   for (const float value : preprocessing.std) AddBits(hash, value);
 }
 
+// That of the file, or of all shards by name. The index of the shards says nothing more: each
+// tensor is where it says, or the model does not load.
+absl::StatusOr<std::string> HashWeights(const ModelFiles& files, const std::string& cache_dir) {
+  if (files.weights.size() == 1) return CachedFileHash(files.weights[0], cache_dir);
+  Sha256 hash;
+  hash.AddField("snapvit shards 1");
+  for (const std::string& shard : files.weights) {
+    ASSIGN_OR_RETURN(const std::string shard_hash, CachedFileHash(shard, cache_dir));
+    hash.AddField(shard_hash);
+  }
+  return hash.HexDigest();
+}
+
 }  // namespace
 
 absl::StatusOr<ModelHashes> HashModelFolder(const std::string& folder,
@@ -42,11 +55,16 @@ absl::StatusOr<ModelHashes> HashModelFolder(const std::string& folder,
   ASSIGN_OR_RETURN(const ModelFiles files, FindModelFiles(folder));
   ASSIGN_OR_RETURN(const std::string config, CachedFileHash(files.config, cache_dir));
   ModelHashes hashes;
-  ASSIGN_OR_RETURN(hashes.weights, CachedFileHash(files.weights, cache_dir));
+  ASSIGN_OR_RETURN(hashes.weights, HashWeights(files, cache_dir));
   Sha256 hash;
   hash.AddField("snapvit model 1");
   hash.AddField(config);
   hash.AddField(hashes.weights);
+  // It decides for which input size position embeddings are resampled.
+  if (!files.preprocessor.empty()) {
+    ASSIGN_OR_RETURN(const std::string preprocessor, CachedFileHash(files.preprocessor, cache_dir));
+    hash.AddField(preprocessor);
+  }
   hashes.fingerprint = hash.HexDigest();
   return hashes;
 }

@@ -13,8 +13,10 @@ namespace snapvit {
 
 // 64 lower-case hexadecimal digits each.
 struct ModelHashes {
-  std::string fingerprint;  // of config.json and the weights: the model as a whole
-  std::string weights;      // of model.safetensors alone
+  // Of config.json, preprocessor_config.json if there is one, and the weights: the model as a
+  // whole.
+  std::string fingerprint;
+  std::string weights;  // of model.safetensors, or all shards, alone
 };
 
 // Hashes the files of a model folder. Hashes of files are remembered in `cache_dir` (created if

@@ -1,11 +1,17 @@
 #include "core/model/model_files.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/file.h"
 #include "core/base/status_macros.h"
+#include "core/model/json_document.h"
+#include "core/model/json_fields.h"
+#include "core/model/model_limits.h"
 
 namespace snapvit {
 namespace {
@@ -13,19 +19,68 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kRemedy[] =
-    "; a model is a folder with config.json and model.safetensors, as downloaded from the timm hub";
+    "; a model is a folder with config.json and model.safetensors, as downloaded from the timm hub "
+    "or saved by Hugging Face transformers";
 
-absl::StatusOr<std::string> RequiredFile(const fs::path& folder, const char* name) {
-  const fs::path path = folder / name;
+bool IsFile(const fs::path& path) {
   std::error_code error;
-  if (fs::is_regular_file(path, error)) return path.string();
-  // The file that timm wrote before safetensors: name the way out.
-  const bool pickle = fs::exists(folder / "pytorch_model.bin", error);
+  return fs::is_regular_file(path, error);
+}
+
+absl::Status Missing(const fs::path& folder, const std::string& name) {
+  // The file that both libraries wrote before safetensors: name the way out.
+  const bool pickle = IsFile(folder / "pytorch_model.bin");
   return absl::NotFoundError(absl::StrCat(
       "no ", name, " in ", folder.string(),
       pickle
           ? "; it has a pytorch_model.bin, which is not read: save the model again as safetensors"
           : kRemedy));
+}
+
+// A shard lies beside its index: no path leads out of the folder.
+bool IsPlainName(const std::string& name) {
+  return !name.empty() && name.find('/') == std::string::npos && name[0] != '.';
+}
+
+// {"weight_map": {tensor: file}}; its "metadata" says nothing that the files don't.
+absl::Status ReadShardIndex(const fs::path& folder, ModelFiles& files) {
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(files.weights_index, kMaxConfigBytes));
+  ASSIGN_OR_RETURN(const nlohmann::json json, ParseJson(text, files.weights_index));
+  ASSIGN_OR_RETURN(const JsonFields root, JsonFields::Of(json, files.weights_index));
+  ASSIGN_OR_RETURN(const std::optional<JsonFields> map, root.Object("weight_map"));
+  if (!map || map->json().empty()) return root.Unexpected("weight_map", "{tensor: file}");
+  std::map<std::string, size_t> shards;
+  for (const auto& item : map->json().items()) {
+    ASSIGN_OR_RETURN(const std::optional<std::string> shard, map->String(item.key()));
+    if (!shard || !IsPlainName(*shard)) {
+      return map->Unexpected(item.key(), "the name of a file in the same folder");
+    }
+    shards.emplace(*shard, 0);
+  }
+  for (auto& [name, position] : shards) {
+    position = files.weights.size();
+    if (!IsFile(folder / name)) {
+      return absl::NotFoundError(absl::StrCat(files.weights_index, " names ", name,
+                                              ", and there is no ", (folder / name).string()));
+    }
+    files.weights.push_back((folder / name).string());
+  }
+  for (const auto& item : map->json().items()) {
+    files.shard_of[item.key()] = shards.at(item.value().get<std::string>());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FindWeights(const fs::path& folder, ModelFiles& files) {
+  const fs::path single = folder / "model.safetensors";
+  if (IsFile(single)) {
+    files.weights = {single.string()};
+    return absl::OkStatus();
+  }
+  const fs::path index = folder / "model.safetensors.index.json";
+  if (!IsFile(index)) return Missing(folder, "model.safetensors");
+  files.weights_index = index.string();
+  return ReadShardIndex(folder, files);
 }
 
 }  // namespace
@@ -43,8 +98,11 @@ absl::StatusOr<ModelFiles> FindModelFiles(const std::string& folder) {
   fs::path typed = fs::absolute(folder, error).lexically_normal();
   if (!typed.has_filename()) typed = typed.parent_path();
   files.name = typed.filename().string();
-  ASSIGN_OR_RETURN(files.config, RequiredFile(path, "config.json"));
-  ASSIGN_OR_RETURN(files.weights, RequiredFile(path, "model.safetensors"));
+  files.config = (path / "config.json").string();
+  if (!IsFile(files.config)) return Missing(path, "config.json");
+  const fs::path preprocessor = path / "preprocessor_config.json";
+  if (IsFile(preprocessor)) files.preprocessor = preprocessor.string();
+  RETURN_IF_ERROR(FindWeights(path, files));
   return files;
 }
 

@@ -20,20 +20,19 @@ struct ModelFolder {
   VitConfig config;
   Preprocessing preprocessing;
   std::vector<std::string> labels;  // config.num_classes of them, or none
-  // Views of the mapped file in its own dtype, read-only: writing to them crashes. The mapping is
-  // released when the last of them, and `file`, are gone. Two exceptions are owning copies:
-  // everything, as f32, if the file mixes dtypes; and position_embedding if the file has no
-  // position for the class token: a zero row is put before the others, which is the same as adding
-  // positions to the patches first and the class token after.
+  // Views of the mapped files in their own dtype, read-only: writing to them crashes. A mapping is
+  // released when the last of them, and `files`, are gone. Owning copies are what ReadWeights puts
+  // together, and everything, as f32, if the tensors mix dtypes.
   VitWeights weights;
-  std::shared_ptr<const SafetensorsFile> file;
+  std::vector<std::shared_ptr<const SafetensorsFile>> files;  // one, or all shards
 };
 
-// Loads a timm hub folder (config.json, model.safetensors). NOT_FOUND if the folder or a file is
+// Loads a folder of timm's hub (config.json, model.safetensors) or of Hugging Face transformers
+// (preprocessor_config.json besides, perhaps in shards). NOT_FOUND if the folder or a file is
 // missing; INVALID_ARGUMENT for anything in them that is wrong or not supported (see
-// ReadTimmConfig, ParseSafetensors); RESOURCE_EXHAUSTED without memory. Reads little more than the
-// file's header: pages come in as they are used. Call outside c10::InferenceMode, or the weights
-// cannot enter a graph.
+// ReadCheckpointConfig, ParseSafetensors); RESOURCE_EXHAUSTED without memory. Reads little more
+// than the files' headers: pages come in as they are used. Call outside c10::InferenceMode, or the
+// weights cannot enter a graph.
 absl::StatusOr<ModelFolder> LoadModelFolder(const std::string& folder);
 
 }  // namespace snapvit

@@ -45,7 +45,7 @@ at::Tensor PoolTokens(const VitConfig& config, const HeadWeights& head, const at
     case ModelPooling::kClassAndDistillation:
       return (Token(tokens, 0) + Token(tokens, 1)) / 2;
     case ModelPooling::kAttention:
-      return AttentionPool(config, head.pool, tokens);
+      return AttentionPool(config, head.pool, PatchTokens(config, tokens));
   }
   return {};
 }
@@ -57,6 +57,8 @@ at::Tensor ClassifierFeatures(const VitConfig& config, const at::Tensor& tokens,
       return pooled;
     case ClassifierInput::kClassToken:
       return Token(tokens, 0);
+    case ClassifierInput::kMean:
+      return MeanOfPatches(config, tokens);
     case ClassifierInput::kClassAndDistillation:
       return at::cat({Token(tokens, 0), Token(tokens, 1)}, /*dim=*/1);
     case ClassifierInput::kClassAndMean:

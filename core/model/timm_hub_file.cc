@@ -11,6 +11,7 @@
 #include "core/model/json_document.h"
 #include "core/model/json_fields.h"
 #include "core/model/model_limits.h"
+#include "core/model/timm_architectures.h"
 #include "core/model/timm_model_args.h"
 
 namespace snapvit {
@@ -64,6 +65,13 @@ absl::Status ReadLabels(const JsonFields& fields, const std::string& key, TimmHu
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::string> ReadTag(const JsonFields& cfg, const std::string& architecture) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> tag, cfg.String("tag"));
+  if (tag) return *tag;
+  const size_t dot = architecture.find('.');
+  return dot == std::string::npos ? "" : architecture.substr(dot + 1);
+}
+
 absl::Status ReadClasses(const JsonFields& fields, TimmHubFile& file) {
   ASSIGN_OR_RETURN(const std::optional<int64_t> classes,
                    fields.Integer("num_classes", -1, kMaxExtent));
@@ -80,17 +88,15 @@ absl::StatusOr<TimmHubFile> ParseTimmHubFile(std::string_view text, const std::s
   TimmHubFile file;
   ASSIGN_OR_RETURN(const std::optional<std::string> architecture, root.String("architecture"));
   if (!architecture || architecture->empty()) {
-    return root.Unexpected("architecture",
-                           root.Has("model_type")
-                               ? "a timm model's name; \"model_type\" belongs to Hugging Face "
-                                 "transformers, which is not supported yet"
-                               : "a timm model's name, e.g. \"vit_base_patch16_224\"");
+    return root.Unexpected("architecture", "a timm model's name, e.g. \"vit_base_patch16_224\"");
   }
   file.architecture = *architecture;
   ASSIGN_OR_RETURN(file.pooling, ReadTimmPooling(root, "global_pool"));
   ASSIGN_OR_RETURN(const std::optional<JsonFields> args, root.Object("model_args"));
   if (args) {
-    ASSIGN_OR_RETURN(file.args, ReadTimmModelArgs(*args));
+    const auto known = FindTimmArchitecture(file.architecture);
+    const Positions positions = known ? known->positions : Positions::kLearned;
+    ASSIGN_OR_RETURN(file.args, ReadTimmModelArgs(*args, positions));
   }
   ASSIGN_OR_RETURN(const std::optional<JsonFields> nested, root.Object("pretrained_cfg"));
   RETURN_IF_ERROR(ReadClasses(root, file));
@@ -98,6 +104,7 @@ absl::StatusOr<TimmHubFile> ParseTimmHubFile(std::string_view text, const std::s
   const JsonFields& cfg = nested ? *nested : root;
   ASSIGN_OR_RETURN(file.preprocessing, ReadTimmPreprocessing(cfg));
   RETURN_IF_ERROR(ReadInputSize(cfg, file));
+  ASSIGN_OR_RETURN(file.tag, ReadTag(cfg, file.architecture));
   return file;
 }
 

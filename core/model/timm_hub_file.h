@@ -19,14 +19,18 @@ namespace snapvit {
 // Arguments that override what timm builds for the architecture; what is not given is nothing.
 struct TimmModelArgs {
   std::optional<std::pair<int, int>> image_size;  // height, width
-  std::optional<int> patch_size, embed_dim, depth, num_heads, num_classes;
-  std::optional<double> mlp_ratio;
-  std::optional<bool> qkv_bias, class_token, no_embed_class, fc_norm;
+  std::optional<int> patch_size, embed_dim, depth, num_heads, num_classes, register_tokens;
+  std::optional<double> mlp_ratio, rope_theta;
+  std::optional<bool> qkv_bias, class_token, no_embed_class, fc_norm, qk_norm, layer_scale,
+      norm_before;
+  std::optional<Activation> activation;
   std::optional<ModelPooling> pooling;
 };
 
 struct TimmHubFile {
   std::string architecture;
+  std::string
+      tag;  // which weights of the architecture: of pretrained_cfg, else behind the name's "."
   TimmModelArgs args;
   std::optional<int> num_classes;                 // at the root, else in pretrained_cfg
   std::optional<ModelPooling> pooling;            // at the root

@@ -12,13 +12,14 @@ enum class ModelPooling {
   kClassToken,            // token 0 after the final norm (timm global_pool="token")
   kMean,                  // mean of the patch tokens (timm "avg"), maybe before the final norm
   kClassAndDistillation,  // (class token + distillation token) / 2 after the final norm (DeiT)
-  kAttention,  // one learned query attends to all tokens after the final norm (timm "map", SigLIP)
+  kAttention,  // one learned query attends to the patches after the final norm (timm "map", SigLIP)
 };
 
 // What the classifier sees. Of two vectors, the one after the other.
 enum class ClassifierInput {
   kPooled,                // the embedding, [D]
   kClassToken,            // the class token after the final norm, [D]
+  kMean,                  // the mean of the patches after the final norm, [D] (SigLIP classifiers)
   kClassAndDistillation,  // both tokens after the final norm, [2·D]
   kClassAndMean,  // the class token and the mean of the patches, [2·D] (DINOv2 classifiers)
 };

@@ -117,6 +117,23 @@ TEST_F(FingerprintTest, ACacheThatCannotBeUsedCostsNothingButTime) {
   }
 }
 
+TEST_F(FingerprintTest, CoversEveryShardAndThePreprocessor) {
+  fs::remove(weights_);
+  folder_.Write("model/model.safetensors.index.json",
+                R"({"weight_map": {"a": "one", "b": "two"}})");
+  folder_.Write("model/one", "1");
+  folder_.Write("model/two", "2");
+  const ModelHashes before = *HashModelFolder(model_, "");
+  folder_.Write("model/two", "3");
+  const ModelHashes other_shard = *HashModelFolder(model_, "");
+  EXPECT_NE(other_shard.weights, before.weights);
+  EXPECT_NE(other_shard.fingerprint, before.fingerprint);
+  folder_.Write("model/preprocessor_config.json", "{}");
+  const ModelHashes prepared = *HashModelFolder(model_, "");
+  EXPECT_EQ(prepared.weights, other_shard.weights);
+  EXPECT_NE(prepared.fingerprint, other_shard.fingerprint);
+}
+
 TEST_F(FingerprintTest, NamesAMissingFile) {
   fs::remove(weights_);
   EXPECT_EQ(HashModelFolder(model_, cache_).status().code(), absl::StatusCode::kNotFound);

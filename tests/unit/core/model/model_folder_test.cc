@@ -56,12 +56,12 @@ TEST(ModelFolder, EveryTensorIsAViewOfTheFile) {
   int64_t bytes = 0;
   for (const at::Tensor* tensor : TensorsOf(model->weights)) {
     if (!tensor->defined()) continue;
-    EXPECT_TRUE(LiesIn(*tensor, model->file->bytes()));
+    EXPECT_TRUE(LiesIn(*tensor, model->files[0]->bytes()));
     bytes += static_cast<int64_t>(tensor->nbytes());
   }
   int64_t of_file = 0;
-  for (const std::string& name : model->file->Names()) {
-    of_file += static_cast<int64_t>(model->file->Tensor(name)->bytes.size());
+  for (const std::string& name : model->files[0]->Names()) {
+    of_file += static_cast<int64_t>(model->files[0]->Tensor(name)->bytes.size());
   }
   EXPECT_EQ(bytes, of_file);
   EXPECT_FALSE(model->weights.blocks[0].query.bias.defined());
@@ -93,7 +93,7 @@ TEST(ModelFolder, Float32CopiesOwnTheirMemory) {
     for (const at::Tensor* tensor : TensorsOf(*copy)) {
       if (!tensor->defined()) continue;
       EXPECT_EQ(tensor->scalar_type(), at::kFloat);
-      EXPECT_FALSE(LiesIn(*tensor, model->file->bytes()));
+      EXPECT_FALSE(LiesIn(*tensor, model->files[0]->bytes()));
     }
     EXPECT_TRUE(copy->head.weight.equal(model->weights.head.weight.to(at::kFloat)));
   }
@@ -151,7 +151,7 @@ TEST(ModelFolder, MisalignedTensorsAreCopied) {
   for (size_t i = 0; i < ours.size(); ++i) {
     ASSERT_EQ(ours[i]->defined(), theirs[i]->defined());
     if (!ours[i]->defined()) continue;
-    EXPECT_FALSE(LiesIn(*ours[i], model->file->bytes()));
+    EXPECT_FALSE(LiesIn(*ours[i], model->files[0]->bytes()));
     EXPECT_TRUE(ours[i]->equal(*theirs[i]));
   }
 }

@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string ErrorOf(const std::string& json, const SafetensorsIndex& index) {
+std::string ErrorOf(const std::string& json, const CheckpointIndex& index) {
   const auto config = Read(json, index);
   EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument) << json;
   return std::string(config.status().message());
@@ -41,8 +41,9 @@ const BadConfig kBadConfigs[] = {
     {"Malformed", "{\"architecture\": ", "is not valid JSON at line 1, column"},
     {"NotAnObject", "[1]", "is [1], expected a JSON object"},
     {"NoArchitecture", "{}", "\"architecture\" is not given, expected a timm model's name"},
-    {"HuggingFace", R"({"model_type": "vit"})",
-     "Hugging Face transformers, which is not supported yet"},
+    {"Eva02", R"({"architecture": "eva02_base_patch14_448"})",
+     "uses EVA02's blocks (of timm's Eva models, DINOv3 is supported), which is not supported"},
+    {"OtherRope", R"({"architecture": "vit_base_patch16_rope_224"})", "another kind than DINOv3's"},
     {"ArchitectureIsNumber", R"({"architecture": 5})", "\"architecture\" is 5, expected a string"},
     {"HeadsUnknown", R"({"architecture": "my_vit"})", "Add \"num_heads\" to \"model_args\""},
     {"HeadsDoNotDivide", R"({"architecture": "x", "model_args": {"num_heads": 5}})",
@@ -89,24 +90,30 @@ const BadConfig kBadConfigs[] = {
      R"({"architecture": "x", "label_names": {"4000000000": "a"}, "model_args": {"num_heads": 3}})",
      "expected a list of strings, or {class index: string}"},
     {"PoolingUnknown",
+     R"({"architecture": "x", "global_pool": "max", "model_args": {"num_heads": 3}})",
+     "\"global_pool\" is \"max\", expected \"token\", \"avg\" or \"map\""},
+    {"PoolingWithoutItsTensors",
      R"({"architecture": "x", "global_pool": "map", "model_args": {"num_heads": 3}})",
-     "\"global_pool\" is \"map\", expected \"token\" or \"avg\""},
+     "\"global_pool\" is \"map\", but dir/model.safetensors has no tensor \"attn_pool.latent\""},
     {"LayerScale", R"({"architecture": "x", "model_args": {"num_heads": 3, "init_values": 1e-5}})",
-     "\"init_values\" is 1e-05, expected null (LayerScale: not supported)"},
+     "\"init_values (LayerScale)\" is true, but dir/model.safetensors has false (by blocks.0.ls1"},
     {"Registers", R"({"architecture": "x", "model_args": {"num_heads": 3, "reg_tokens": 4}})",
-     "\"reg_tokens\" is 4, expected 0 (register tokens: not supported)"},
+     "\"reg_tokens\" is 4, but dir/model.safetensors has 0 (by reg_token)"},
     {"QkNorm", R"({"architecture": "x", "model_args": {"num_heads": 3, "qk_norm": true}})",
-     "\"qk_norm\" is true, expected false"},
+     "\"qk_norm\" is true, but dir/model.safetensors has false (by blocks.0.attn.q_norm.weight)"},
     {"OtherActivation",
-     R"({"architecture": "x", "model_args": {"num_heads": 3, "act_layer": "silu"}})",
-     "\"act_layer\" is \"silu\", expected \"gelu\""},
+     R"({"architecture": "x", "model_args": {"num_heads": 3, "act_layer": "relu"}})",
+     "\"act_layer\" is \"relu\", expected \"gelu\", \"gelu_tanh\""},
     {"UnknownArgument", R"({"architecture": "x", "model_args": {"num_heads": 3, "rope": 1}})",
      "\"rope\" = 1 is not supported"},
     {"FourChannels", R"({"architecture": "x", "model_args": {"num_heads": 3, "in_chans": 4}})",
      "\"in_chans\" is 4, expected 3"},
-    {"TanhGelu",
-     R"({"architecture": "vit_so400m_patch16_siglip_gap_256", "model_args": {"num_heads": 3}})",
-     "uses the tanh approximation of GELU"},
+    {"RotaryOfTheWrongArchitecture",
+     R"({"architecture": "x", "model_args": {"num_heads": 3, "use_rot_pos_emb": true}})",
+     "\"use_rot_pos_emb\" is true, expected false"},
+    {"OtherNorm",
+     R"({"architecture": "x", "model_args": {"num_heads": 3, "norm_layer": "rmsnorm"}})",
+     "\"norm_layer\" is \"rmsnorm\", expected \"layernorm\""},
     {"Interpolation", R"({"architecture": "x", "model_args": {"num_heads": 3},
        "pretrained_cfg": {"interpolation": "random"}})",
      R"("interpolation" is "random", expected one of "bilinear" "bicubic" "lanczos" "nearest")"},
@@ -141,7 +148,7 @@ constexpr char kPlain[] = R"({"architecture": "x", "model_args": {"num_heads": 3
 
 struct BadTensors {
   const char* name;
-  std::function<void(SafetensorsIndex&)> damage;  // to SmallVit's tensors
+  std::function<void(CheckpointIndex&)> damage;  // to SmallVit's tensors
   const char* message;
 };
 
@@ -150,23 +157,23 @@ std::ostream& operator<<(std::ostream& out, const BadTensors& bad) { return out 
 class BadTensorsTest : public ::testing::TestWithParam<BadTensors> {};
 
 TEST_P(BadTensorsTest, IsRefusedWithAReason) {
-  SafetensorsIndex index = IndexOf(SmallVit());
+  CheckpointIndex index = IndexOf(SmallVit());
   GetParam().damage(index);
   const std::string error = ErrorOf(kPlain, index);
   EXPECT_THAT(error, HasSubstr(GetParam().message));
   EXPECT_THAT(error, HasSubstr("dir/model.safetensors"));
 }
 
-std::function<void(SafetensorsIndex&)> Add(const char* name, TensorShape shape) {
-  return [=](SafetensorsIndex& index) { AddTensor(index, name, shape); };
+std::function<void(CheckpointIndex&)> Add(const char* name, TensorShape shape) {
+  return [=](CheckpointIndex& index) { AddTensor(index, name, shape); };
 }
-std::function<void(SafetensorsIndex&)> Drop(const char* name) {
-  return [=](SafetensorsIndex& index) { index.tensors.erase(name); };
+std::function<void(CheckpointIndex&)> Drop(const char* name) {
+  return [=](CheckpointIndex& index) { index.tensors.erase(name); };
 }
 
 const BadTensors kBadTensors[] = {
-    {"NotTimm", [](SafetensorsIndex& index) { index.tensors.clear(); },
-     "tensor \"patch_embed.proj.weight\" is missing; every timm VisionTransformer has it"},
+    {"NotTimm", [](CheckpointIndex& index) { index.tensors.clear(); },
+     "tensor \"patch_embed.proj.weight\" is missing; every such model has it"},
     {"PatchOfRankTwo", Add("patch_embed.proj.weight", {24, 192}),
      "tensor \"patch_embed.proj.weight\" has shape [24, 192], expected 4 dimensions"},
     {"PatchNotSquare", Add("patch_embed.proj.weight", {24, 3, 8, 4}), "expected [24, 3, p, p]"},
@@ -178,6 +185,7 @@ const BadTensors kBadTensors[] = {
     {"NoPositions", Drop("pos_embed"), "tensor \"pos_embed\" is missing"},
     {"PositionsOfAnotherSize", Add("pos_embed", {1, 198, 24}),
      "with 198 positions is not that of a square"},
+    {"PositionsOfAnotherWidth", Add("pos_embed", {1, 17, 23}), "expected [1, rows, 24]"},
     {"BiasMissing", Drop("blocks.1.mlp.fc2.bias"),
      "tensor \"blocks.1.mlp.fc2.bias\" is missing, expected shape [24]"},
     {"OneBlockDiffers", Add("blocks.1.mlp.fc1.weight", {95, 24}),
@@ -187,30 +195,46 @@ const BadTensors kBadTensors[] = {
     {"HoleInTheBlocks", Add("blocks.7.norm1.weight", {24}), "tensor \"blocks.2."},
     {"NoNorm", Drop("norm.weight"), "tensor \"norm.weight\" is missing"},
     {"HeadBiasMissing", Drop("head.bias"), "tensor \"head.bias\" is missing, expected shape [7]"},
-    {"Unknown", Add("rope.freqs", {4}), "tensor \"rope.freqs\" is not part of this model"},
-    {"LayerScale", Add("blocks.0.ls1.gamma", {24}),
-     "belongs to LayerScale, which is not supported"},
-    {"Registers", Add("reg_token", {1, 4, 24}), "belongs to register tokens"},
-    {"Distilled", Add("dist_token", {1, 1, 24}), "belongs to a distillation token"},
-    {"Clip", Add("norm_pre.weight", {24}), "belongs to a norm before the blocks (CLIP)"},
-    {"Siglip", Add("attn_pool.latent", {1, 1, 24}), "belongs to attention pooling (SigLIP)"},
-    {"SwiGlu", Add("blocks.0.mlp.fc1_g.weight", {96, 24}), "belongs to a gated MLP"},
+    {"Unknown", Add("rope.freqs", {4}),
+     "tensor \"rope.freqs\" is not part of a timm VisionTransformer model"},
+    {"LayerScaleOfHalfABlock", Add("blocks.0.ls1.gamma", {24}),
+     "tensor \"blocks.1.ls1.gamma\" is missing, expected shape [24]"},
+    {"LayerScaleOfTheSecondBlock", Add("blocks.1.ls1.gamma", {24}),
+     "tensor \"blocks.1.ls1.gamma\" is not part of this model (2 blocks, 7 classes)"},
+    {"LayerScaleTwice",
+     [](CheckpointIndex& index) {
+       AddTensor(index, "blocks.0.ls1.gamma", {24});
+       AddTensor(index, "blocks.0.gamma_1", {24});
+     },
+     "says the same as tensor \"blocks.0.gamma_1\""},
+    {"DistilledWithoutItsPosition", Add("dist_token", {1, 1, 24}),
+     "with 17 positions is not that of a square"},
+    {"HalfANorm", Add("norm_pre.weight", {24}), "tensor \"norm_pre.bias\" is missing"},
+    {"HalfAPoolingHead", Add("attn_pool.latent", {1, 1, 24}),
+     "tensor \"attn_pool.mlp.fc1.weight\" is missing"},
+    {"TwoFinalNorms",
+     [](CheckpointIndex& index) {
+       AddTensor(index, "fc_norm.weight", {24});
+       AddTensor(index, "fc_norm.bias", {24});
+     },
+     "tensor \"norm.weight\" is not part of this model"},
+    {"GateOfEva02", Add("blocks.0.mlp.fc1_g.weight", {96, 24}), "belongs to a gated MLP in two"},
+    {"BiasOfEva", Add("blocks.0.attn.q_bias", {24}), "belongs to separate query and value biases"},
+    {"NormInTheMlp", Add("blocks.0.mlp.norm.weight", {96}), "belongs to a norm inside the MLP"},
     {"IntegerWeights",
-     [](SafetensorsIndex& index) { index.tensors["norm.weight"].dtype = TensorDtype::kI64; },
+     [](CheckpointIndex& index) { index.tensors["norm.weight"].dtype = TensorDtype::kI64; },
      "tensor \"norm.weight\" has dtype I64, expected F32, F16 or BF16"},
 };
 
 INSTANTIATE_TEST_SUITE_P(TimmConfigRefusals, BadTensorsTest, ::testing::ValuesIn(kBadTensors),
                          [](const auto& test) { return std::string(test.param.name); });
 
-TEST(TimmConfigRefusals, PositionsThatDoNotFitTheInput) {
+TEST(TimmConfigRefusals, PositionsThatDoNotFitTheInputAndAreNoSquare) {
   const std::string error = ErrorOf(R"({"architecture": "x", "model_args": {"num_heads": 3},
       "pretrained_cfg": {"input_size": [3, 224, 224]}})",
-                                    IndexOf(SmallVit()));
-  EXPECT_THAT(
-      error,
-      HasSubstr("tensor \"pos_embed\" has shape [1, 17, 24], expected [1, 785, 24] for input "
-                "224x224 in patches of 8 with a class token"));
+                                    IndexOf(SmallVit(), 16 + 5));
+  EXPECT_THAT(error, HasSubstr("tensor \"pos_embed\" has 21 positions, expected 785 for input "
+                               "224x224 in patches of 8 with 1 tokens before them"));
 }
 
 TEST(TimmConfigRefusals, TokenPoolingWithoutClassToken) {

@@ -41,10 +41,13 @@ TEST(TimmConfig, ReadsWhatTimmWrites) {
   EXPECT_EQ(model.num_classes, 7);
   EXPECT_EQ(model.tokens(), 17);
   EXPECT_TRUE(model.class_token);
-  EXPECT_TRUE(model.block.query_bias);
+  EXPECT_TRUE(model.block.query_bias && model.block.key_bias && model.block.value_bias);
+  EXPECT_EQ(model.block.norm_eps, 1e-6);
+  EXPECT_EQ(model.block.activation, Activation::kGelu);
   EXPECT_EQ(model.pooling, ModelPooling::kClassToken);
   EXPECT_FALSE(model.norm_after_pooling);
-  EXPECT_TRUE(config->position_for_class_token);
+  EXPECT_EQ(config->positions.prefix_rows, 1);
+  EXPECT_EQ(config->positions.grid_height, 4);
   EXPECT_THAT(config->labels, ElementsAre("a", "b", "c", "d", "e", "f", "g"));
 }
 
@@ -143,7 +146,7 @@ TEST(TimmConfig, PositionsMayLeaveTheClassTokenOut) {
       Read(R"({"architecture": "x", "model_args": {"num_heads": 3, "no_embed_class": true}})",
            IndexOf(SmallVit(), 16));
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_FALSE(config->position_for_class_token);
+  EXPECT_EQ(config->positions.prefix_rows, 0);
   EXPECT_EQ(config->model.tokens(), 17);
   EXPECT_EQ(config->model.image_height, 32);
 }
@@ -181,6 +184,7 @@ TEST(TimmConfig, ReadsNonSquareInput) {
   EXPECT_EQ(config->model.grid_width(), 5);
   EXPECT_EQ(config->preprocessing.width, 40);
   EXPECT_FALSE(config->model.block.query_bias);
+  EXPECT_FALSE(config->model.block.key_bias);
 }
 
 // A model that was trained at another size than its pretrained_cfg says: the tensors prove
@@ -191,6 +195,120 @@ TEST(TimmConfig, TheModelsOwnInputSizeIsWhatImagesAreResizedTo) {
                            IndexOf(SmallVit()));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->preprocessing.height, 32);
+}
+
+// timm resamples them, so a model may be served at another size than it was trained for.
+TEST(TimmConfig, PositionsOfAnotherSquareAreResampled) {
+  const auto config =
+      Read(R"({"architecture": "x", "model_args": {"num_heads": 3, "img_size": [24, 40]}})",
+           IndexOf(SmallVit()));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->model.tokens(), 16);
+  EXPECT_EQ(config->positions.prefix_rows, 1);
+  EXPECT_EQ(config->positions.grid_height, 4);
+  EXPECT_EQ(config->positions.grid_width, 4);
+  EXPECT_EQ(config->positions.resampling, PositionResampling::kBicubicAntialias);
+}
+
+TEST(TimmConfig, FlexiVitIsResampledAsItWasTrained) {
+  VitConfig vit = SmallVit();
+  vit.embed_dim = 384;
+  vit.mlp_hidden = 1536;
+  const auto config = Read(R"({"architecture": "flexivit_small", "model_args": {"img_size": 64}})",
+                           IndexOf(vit, 16));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->positions.resampling, PositionResampling::kBilinear);
+  EXPECT_EQ(config->positions.prefix_rows, 0);
+}
+
+// Everything that a tensor tells, at once: LayerScale, registers without positions, q/k norms.
+TEST(TimmConfig, ReadsFeaturesFromTheTensors) {
+  CheckpointIndex index = IndexOf(SmallVit(), 16);
+  AddTensor(index, "reg_token", {1, 4, 24});
+  for (const std::string block : {"blocks.0.", "blocks.1."}) {
+    for (const char* scale : {"ls1.gamma", "ls2.gamma"}) AddTensor(index, block + scale, {24});
+    for (const char* norm : {"attn.q_norm", "attn.k_norm"}) {
+      AddTensor(index, block + norm + ".weight", {8});
+      AddTensor(index, block + norm + ".bias", {8});
+    }
+  }
+  const auto config = Read(R"({"architecture": "x", "model_args": {"num_heads": 3, "reg_tokens": 4,
+      "init_values": 1e-5, "no_embed_class": true, "qk_norm": true, "act_layer": "gelu_tanh"}})",
+                           index);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->model.register_tokens, 4);
+  EXPECT_EQ(config->model.tokens(), 21);
+  EXPECT_TRUE(config->model.block.layer_scale);
+  EXPECT_TRUE(config->model.block.qk_norm);
+  EXPECT_EQ(config->model.block.activation, Activation::kGeluTanh);
+  EXPECT_EQ(config->positions.prefix_rows, 0);
+}
+
+TEST(TimmConfig, AGateIsTheFirstHalfOfAPackedLayer) {
+  CheckpointIndex index = IndexOf(SmallVit());
+  for (const std::string block : {"blocks.0.", "blocks.1."}) {
+    AddTensor(index, block + "mlp.fc1.weight", {192, 24});
+    AddTensor(index, block + "mlp.fc1.bias", {192});
+  }
+  const auto config =
+      Read(R"({"architecture": "x", "model_args": {"num_heads": 3, "mlp_ratio": 8}})", index);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->model.block.gated_mlp);
+  EXPECT_EQ(config->model.block.activation, Activation::kSilu);
+  EXPECT_EQ(config->model.mlp_hidden, 96);
+  for (const bool bias : {false, true}) {
+    const TensorSource* gate = config->tensors.Find({Slot::kGate, bias, 1});
+    const TensorSource* value = config->tensors.Find({Slot::kFc1, bias, 1});
+    ASSERT_TRUE(gate != nullptr && value != nullptr);
+    EXPECT_EQ(gate->tensor, value->tensor);
+    EXPECT_EQ(gate->part, 0);
+    EXPECT_EQ(value->part, 1);
+    EXPECT_EQ(value->parts, 2);
+  }
+}
+
+TEST(TimmConfig, ADistilledDeitAveragesTwoTokensAndTwoHeads) {
+  CheckpointIndex index = IndexOf(SmallVit(), 18);
+  AddTensor(index, "dist_token", {1, 1, 24});
+  AddTensor(index, "head_dist.weight", {7, 24});
+  AddTensor(index, "head_dist.bias", {7});
+  const auto config = Read(
+      R"({"architecture": "x", "global_pool": "token", "model_args": {"num_heads": 3}})", index);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->model.distillation_token);
+  EXPECT_EQ(config->model.pooling, ModelPooling::kClassAndDistillation);
+  EXPECT_EQ(config->model.classifier_input, ClassifierInput::kClassAndDistillation);
+  EXPECT_EQ(config->positions.prefix_rows, 2);
+}
+
+// timm stores CLIP's projection as a classifier: an architecture of CLIP, no sign of fine-tuning.
+TEST(TimmConfig, TellsAProjectionFromAClassifier) {
+  VitConfig vit = SmallVit();
+  CheckpointIndex index = IndexOf(vit);
+  index.tensors.erase("patch_embed.proj.bias");
+  AddTensor(index, "norm_pre.weight", {24});
+  AddTensor(index, "norm_pre.bias", {24});
+  const std::string args = R"(, "model_args": {"num_heads": 3, "embed_dim": 24, "patch_size": 8})";
+  const auto clip = [&](const std::string& fields) {
+    auto config =
+        ReadTimm(R"({"architecture": "vit_base_patch32_clip_224")" + fields + args + "}", index);
+    EXPECT_TRUE(config.ok()) << config.status();
+    return *std::move(config);
+  };
+  EXPECT_TRUE(clip(R"(, "pretrained_cfg": {"tag": "openai"})").head_may_be_projection);
+  EXPECT_FALSE(clip(R"(, "pretrained_cfg": {"tag": "laion2b_ft_in1k"})").head_may_be_projection);
+  EXPECT_FALSE(
+      clip(R"(, "label_names": ["a", "b", "c", "d", "e", "f", "g"])").head_may_be_projection);
+  EXPECT_FALSE(ReadTimm(R"({"architecture": "x", "model_args": {"num_heads": 3}})", IndexOf(vit))
+                   ->head_may_be_projection);
+
+  const CheckpointConfig projecting = WithHeadAsProjection(clip("").checkpoint);
+  EXPECT_TRUE(projecting.model.norm_before);
+  EXPECT_EQ(projecting.model.block.norm_eps, 1e-5);
+  EXPECT_EQ(projecting.model.num_classes, 0);
+  EXPECT_EQ(projecting.model.projection_dim, 7);
+  EXPECT_EQ(projecting.tensors.Find({Slot::kProjection})->tensor, "head.weight");
+  EXPECT_FALSE(projecting.tensors.Has(Slot::kHead));
 }
 
 TEST(TimmConfig, ArgumentsWithoutEffectAreAccepted) {
