@@ -18,8 +18,8 @@ double HeadFlops(const VitConfig& config) {
   const double classifier = 2.0 * config.num_classes * config.classifier_width();
   const double projection = 2 * width * config.projection_dim;
   if (config.pooling != ModelPooling::kAttention) return classifier + projection;
-  const double tokens = config.tokens();
-  const double pooling = 4 * tokens * width * width + 4 * width * width + 4 * tokens * width +
+  const double patches = config.patches();
+  const double pooling = 4 * patches * width * width + 4 * width * width + 4 * patches * width +
                          4 * width * config.pool_mlp_hidden;
   return classifier + projection + pooling;
 }

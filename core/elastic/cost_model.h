@@ -5,7 +5,7 @@
 //   FLOPs = 2·P·3·p²·D + Σ_l [ H'_l·(8·N·D·dh + 4·N²·dh) + h'_l·m·N·D ] + head
 //           + Σ_corrections 2·N·rank·(n' + D)        n' = H'·dh or h'; m = 4, 6 with gated_mlp
 //   head = 2·C·(width of what the classifier sees) + 2·D·projection
-//          + attention pooling: 4·N·D² + 4·D² + 4·N·D + 4·D·(channels of its MLP)
+//          + attention pooling: 4·P·D² + 4·D² + 4·P·D + 4·D·(channels of its MLP)
 #ifndef SNAPVIT_CORE_ELASTIC_COST_MODEL_H_
 #define SNAPVIT_CORE_ELASTIC_COST_MODEL_H_
 

@@ -110,7 +110,8 @@ at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pix
 int64_t TokensOfEmbedding(const VitConfig& config) {
   const bool all =
       config.pooling == ModelPooling::kMean || config.pooling == ModelPooling::kAttention ||
-      (config.num_classes > 0 && config.classifier_input == ClassifierInput::kClassAndMean);
+      (config.num_classes > 0 && (config.classifier_input == ClassifierInput::kMean ||
+                                  config.classifier_input == ClassifierInput::kClassAndMean));
   if (all) return config.tokens();
   return config.distillation_token ? 2 : 1;
 }

@@ -100,8 +100,11 @@ absl::StatusOr<ModelFiles> FindModelFiles(const std::string& folder) {
   files.name = typed.filename().string();
   files.config = (path / "config.json").string();
   if (!IsFile(files.config)) return Missing(path, "config.json");
-  const fs::path preprocessor = path / "preprocessor_config.json";
-  if (IsFile(preprocessor)) files.preprocessor = preprocessor.string();
+  for (const char* name : {"preprocessor_config.json", "processor_config.json"}) {
+    if (files.preprocessor.empty() && IsFile(path / name)) {
+      files.preprocessor = (path / name).string();
+    }
+  }
   RETURN_IF_ERROR(FindWeights(path, files));
   return files;
 }

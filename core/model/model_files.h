@@ -11,10 +11,11 @@
 namespace snapvit {
 
 struct ModelFiles {
-  std::string folder;        // absolute, without links
-  std::string name;          // the folder's own name: the model's default name
-  std::string config;        // folder/config.json
-  std::string preprocessor;  // folder/preprocessor_config.json (Hugging Face), empty without one
+  std::string folder;  // absolute, without links
+  std::string name;    // the folder's own name: the model's default name
+  std::string config;  // folder/config.json
+  // Of Hugging Face: folder/preprocessor_config.json, else processor_config.json; empty without.
+  std::string preprocessor;
   std::vector<std::string> weights;  // folder/model.safetensors, or all shards, by name
   // Of a sharded checkpoint: folder/model.safetensors.index.json, and which of `weights` it says
   // each tensor is in. Empty for one file.

@@ -269,6 +269,11 @@ absl::StatusOr<VitConfig> Merge(const Sources& from) {
   ASSIGN_OR_RETURN(const auto size, ImageSize(from));
   model.image_height = size.first;
   model.image_width = size.second;
+  if (model.patches() < 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        from.path, ": the input ", model.image_height, "x", model.image_width,
+        " has no whole patch of ", model.patch_size, "x", model.patch_size, " pixels"));
+  }
   return model;
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -65,6 +66,35 @@ TEST(ModelFolder, EveryTensorIsAViewOfTheFile) {
   }
   EXPECT_EQ(bytes, of_file);
   EXPECT_FALSE(model->weights.blocks[0].query.bias.defined());
+}
+
+// What a file packs (q | k | v, k | v, gate | value) is read as slices of it, of shards as of one
+// file.
+TEST(ModelFolder, PackedTensorsAreSlices) {
+  const auto lies_in_one = [](const at::Tensor& tensor, const ModelFolder& model) {
+    return std::any_of(model.files.begin(), model.files.end(),
+                       [&](const auto& file) { return LiesIn(tensor, file->bytes()); });
+  };
+  for (const char* name : {"timm_siglip", "hf_siglip", "timm_dinov2_swiglu", "hf_dinov2_swiglu",
+                           "hf_dinov2_sharded"}) {
+    auto model =
+        LoadModelFolder(SNAPVIT_SOURCE_DIR "/tests/testdata/families/" + std::string(name));
+    ASSERT_TRUE(model.ok()) << model.status();
+    for (const at::Tensor* tensor : TensorsOf(model->weights)) {
+      const bool put_together =
+          tensor == &model->weights.prefix || tensor == &model->weights.position_embedding;
+      if (!tensor->defined() || put_together) continue;
+      EXPECT_TRUE(lies_in_one(*tensor, *model)) << name;
+    }
+    EXPECT_EQ(model->files.size(), name == std::string("hf_dinov2_sharded") ? 3u : 1u);
+  }
+}
+
+TEST(ModelFolder, ReadsTheLabelsOfBothFormats) {
+  const std::string families = SNAPVIT_SOURCE_DIR "/tests/testdata/families/";
+  EXPECT_THAT(LoadModelFolder(families + "hf_vit")->labels, ElementsAre("cat", "dog", "owl"));
+  EXPECT_EQ(LoadModelFolder(families + "timm_clip_classifier")->labels.at(6), "class 6");
+  EXPECT_TRUE(LoadModelFolder(families + "hf_deit")->labels.empty());
 }
 
 // A tensor outlives the folder it came from, and the mapping goes with the last one.
