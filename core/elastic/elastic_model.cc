@@ -53,8 +53,12 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
     model->ordering_ = std::move(ordering);
   }
   State& state = *model->state_;
+  // The pages of the file stay in the kernel's cache, not in our memory, once a block is copied.
+  const auto let_go = [&folder] {
+    for (const auto& file : folder.files) file->DropPages();
+  };
   ASSIGN_OR_RETURN(state.weights,
-                   Permute(folder.weights, model->ranking(), ScalarType(options.dtype)));
+                   Permute(folder.weights, model->ranking(), ScalarType(options.dtype), let_go));
   if (model->ordering_.has_value()) {
     std::vector<KeepCounts> views;
     for (const Rung& rung : model->ladder_.rungs()) views.push_back(rung.keep);
@@ -66,8 +70,6 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
   if (options.kernels && on_cpu &&
       PackedModel::Supports(folder.config, ScalarType(options.dtype))) {
     ASSIGN_OR_RETURN(state.packed, PackedModel::Create(state.weights, state.corrections));
-    state.weights.blocks.clear();
-    state.weights.patch_weight.reset();
     state.corrections = CorrectionSet();
     return model;
   }

@@ -443,11 +443,12 @@ class Pass {
 template <typename T>
 class PackedModelOf final : public PackedModel {
  public:
-  PackedModelOf(const PermutedWeights& weights, const CorrectionSet& corrections) {
+  PackedModelOf(PermutedWeights& weights, const CorrectionSet& corrections) {
     const VitConfig& config = weights.config;
     state_.config = config;
     state_.kernels = CpuKernels<T>();
     state_.patch = PackRowsIn<T>(weights.patch_weight);
+    weights.patch_weight.reset();
     state_.start = at::zeros({config.tokens(), config.embed_dim});
     const int64_t prefix = config.prefix_tokens();
     state_.start.narrow(0, prefix, config.patches()).add_(weights.patch_bias.to(at::kFloat));
@@ -456,9 +457,11 @@ class PackedModelOf final : public PackedModel {
     state_.norm_before = weights.norm_before;
     state_.norm = weights.head.norm;
     state_.rotary = weights.rotary;
-    for (const PermutedBlock& block : weights.blocks) {
+    for (PermutedBlock& block : weights.blocks) {
       state_.blocks.push_back(PackBlock<T>(config, block));
+      block = PermutedBlock();
     }
+    weights.blocks.clear();
     for (const auto& [key, from] : corrections.all()) {
       state_.corrections.emplace(key, Correction<T>(from));
     }
@@ -509,10 +512,11 @@ bool PackedModel::Supports(const VitConfig& config, at::ScalarType dtype) {
   return dtype == at::kFloat && CpuKernels<float>() != nullptr;
 }
 
-absl::StatusOr<std::unique_ptr<PackedModel>> PackedModel::Create(const PermutedWeights& weights,
+absl::StatusOr<std::unique_ptr<PackedModel>> PackedModel::Create(PermutedWeights& weights,
                                                                  const CorrectionSet& corrections) {
   return Guard([&]() -> absl::StatusOr<std::unique_ptr<PackedModel>> {
-    if (weights.patch_weight.scalar_type() == at::kBFloat16) {
+    const at::ScalarType dtype = weights.patch_weight.scalar_type();
+    if (dtype == at::kBFloat16) {
       return std::make_unique<PackedModelOf<BFloat16Bits>>(weights, corrections);
     }
     return std::make_unique<PackedModelOf<float>>(weights, corrections);

@@ -25,9 +25,10 @@ class PackedModel {
   // they can run such a model.
   static bool Supports(const VitConfig& config, at::ScalarType dtype);
 
-  // Copies what it needs. REQUIRES: Supports() of the weights' dtype, weights on the CPU.
+  // Takes blocks and patch embedding out of `weights`, one after another, so that there are never
+  // two copies of all. REQUIRES: Supports() of the weights' dtype, weights on the CPU.
   // RESOURCE_EXHAUSTED without memory.
-  static absl::StatusOr<std::unique_ptr<PackedModel>> Create(const PermutedWeights& weights,
+  static absl::StatusOr<std::unique_ptr<PackedModel>> Create(PermutedWeights& weights,
                                                              const CorrectionSet& corrections);
   virtual ~PackedModel() = default;
 

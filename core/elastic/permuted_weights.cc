@@ -24,6 +24,11 @@ at::Tensor Select(const at::Tensor& tensor, int64_t dim, const std::optional<at:
   return tensor.defined() && index.has_value() ? tensor.index_select(dim, *index) : tensor;
 }
 
+// A bias, or zeros for a layer without one.
+at::Tensor OwnBias(const at::Tensor& bias, int64_t size, const at::Tensor& weight) {
+  return bias.defined() ? Own(bias, weight.scalar_type()) : at::zeros({size}, weight.options());
+}
+
 Norm OwnNorm(const Norm& norm) {
   return {Own(norm.weight, at::kFloat), Own(norm.bias, at::kFloat)};
 }
@@ -75,15 +80,18 @@ PermutedBlock PermuteBlock(const VitConfig& config, const BlockWeights& block,
   const at::Tensor proj_heads =
       block.proj.weight.t().unflatten(0, {config.num_heads, config.head_dim});
   out.proj_weight = Own(Select(proj_heads, 0, heads), dtype).flatten(0, 1);
-  out.proj_bias = Own(block.proj.bias, dtype);
+  out.proj_bias = OwnBias(block.proj.bias, config.embed_dim, out.proj_weight);
 
   out.fc1_weight =
       Own(Select(ChannelMajor(block.gate.weight, block.fc1.weight), 0, channels), dtype)
           .flatten(0, 1);
-  out.fc1_bias =
-      Own(Select(ChannelMajor(block.gate.bias, block.fc1.bias), 0, channels), dtype).flatten(0, 1);
+  at::Tensor fc1_bias;
+  if (block.fc1.bias.defined()) {
+    fc1_bias = Select(ChannelMajor(block.gate.bias, block.fc1.bias), 0, channels).flatten(0, 1);
+  }
+  out.fc1_bias = OwnBias(fc1_bias, out.fc1_weight.size(0), out.fc1_weight);
   out.fc2_weight = Own(Select(block.fc2.weight.t(), 0, channels), dtype);
-  out.fc2_bias = Own(block.fc2.bias, dtype);
+  out.fc2_bias = OwnBias(block.fc2.bias, config.embed_dim, out.fc2_weight);
   return out;
 }
 
@@ -133,15 +141,14 @@ std::vector<at::Tensor*> TensorsOf(PermutedWeights& weights) {
 }  // namespace
 
 absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRanking* ranking,
-                                        at::ScalarType dtype) {
+                                        at::ScalarType dtype,
+                                        const std::function<void()>& after_block) {
   return Guard([&]() -> absl::StatusOr<PermutedWeights> {
     const at::Device device = weights.patch.weight.device();
     PermutedWeights out;
     out.config = weights.config;
     out.patch_weight = Own(weights.patch.weight.flatten(1).t(), dtype);
-    out.patch_bias = weights.patch.bias.defined()
-                         ? Own(weights.patch.bias, dtype)
-                         : at::zeros({weights.config.embed_dim}, out.patch_weight.options());
+    out.patch_bias = OwnBias(weights.patch.bias, weights.config.embed_dim, out.patch_weight);
     out.prefix = Own(weights.prefix, at::kFloat);
     out.position_embedding = Own(weights.position_embedding, at::kFloat);
     out.norm_before = OwnNorm(weights.norm_before);
@@ -154,6 +161,7 @@ absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRan
         channels = Index(ranking->channels(i)).to(device);
       }
       out.blocks.push_back(PermuteBlock(weights.config, weights.blocks[i], heads, channels, dtype));
+      if (after_block) after_block();
     }
     out.head.norm = OwnNorm(weights.norm);
     out.head.pool = PermutePool(weights.pool, dtype);

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -27,7 +28,7 @@ struct PermutedBlock {
   at::Tensor qkv_bias;        // [H, 3, dh], undefined without any; zero where there is none
   Norm query_norm, key_norm;  // [dh] f32, with qk_norm
   at::Tensor proj_weight;     // [H·dh, D], transposed
-  at::Tensor proj_bias;       // [D]
+  at::Tensor proj_bias;       // [D], as all biases zero if the model has none
   at::Tensor scale1;          // [D] f32, with layer_scale
   Norm norm2;                 // [D] f32
   at::Tensor fc1_weight;      // [h·r, D]: gate and value of a channel are neighbours
@@ -40,7 +41,7 @@ struct PermutedBlock {
 struct PermutedWeights {
   VitConfig config;
   at::Tensor patch_weight;        // [3·p·p, D], transposed
-  at::Tensor patch_bias;          // [D], zero if the model has none
+  at::Tensor patch_bias;          // [D]
   at::Tensor prefix;              // [1, prefix_tokens, D] f32, undefined without any
   at::Tensor position_embedding;  // [1, N, D] f32, undefined if rotary
   Norm norm_before;               // [D] f32, with norm_before
@@ -54,9 +55,11 @@ struct PermutedWeights {
 
 // Copies `weights` once, permuted by `ranking` (identity if null) and converted to `dtype`. Nothing
 // of the result refers to `weights`, so a mapped checkpoint can be released afterwards. The result
-// is on the device of `weights`. RESOURCE_EXHAUSTED if memory is.
+// is on the device of `weights`. `after_block` is called whenever a block has been copied, so that
+// its source can be let go. RESOURCE_EXHAUSTED if memory is.
 absl::StatusOr<PermutedWeights> Permute(const VitWeights& weights, const UnitRanking* ranking,
-                                        at::ScalarType dtype);
+                                        at::ScalarType dtype,
+                                        const std::function<void()>& after_block = nullptr);
 
 // The weights on `device`: copies, or the same tensors if they are there already. Views are made
 // from the result: those of `weights` stay where they are. RESOURCE_EXHAUSTED without memory there.

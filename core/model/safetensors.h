@@ -50,6 +50,10 @@ class SafetensorsFile {
   // The kernel's advice that everything will be read soon, front to back.
   void WillReadAll() const;
 
+  // Takes the mapped pages out of this process's memory; what is read again is mapped again. For
+  // readers that copy a large file part by part.
+  void DropPages() const;
+
  private:
   SafetensorsFile(std::string path, std::span<const std::byte> bytes)
       : path_(std::move(path)), bytes_(bytes) {}
