@@ -77,7 +77,12 @@ absl::Duration SimulatedBackend::BatchTime(int worker, std::span<const Assignmen
 
 void SimulatedBackend::Run(int worker, std::span<const Assignment> batch,
                            std::span<absl::Status> /*statuses*/) {
-  const absl::Time end = options_.clock->Now() + BatchTime(worker, batch);
+  const absl::Time start = options_.clock->Now();
+  const absl::Time end = start + BatchTime(worker, batch);
+  if (options_.last_worker_stops_after.has_value()) {
+    absl::MutexLock lock(&mu_);
+    if (!first_batch_.has_value()) first_batch_ = start;
+  }
   for (const Assignment& assignment : batch) {
     EngineItem& item = static_cast<ImageTask*>(assignment.task)->item();
     Random random(HashOf(item.pixels));
@@ -86,6 +91,13 @@ void SimulatedBackend::Run(int worker, std::span<const Assignment> batch,
     if (item.logits) Fill(random, options_.classes, item.logit_values);
   }
   options_.wait_until(end);
+}
+
+bool SimulatedBackend::Usable(int worker) {
+  if (!options_.last_worker_stops_after.has_value() || worker + 1 < options_.workers) return true;
+  absl::MutexLock lock(&mu_);
+  return !first_batch_.has_value() ||
+         options_.clock->Now() < *first_batch_ + *options_.last_worker_stops_after;
 }
 
 }  // namespace snapvit

@@ -4,9 +4,12 @@
 #define SNAPVIT_SERVER_SIMULATED_BACKEND_H_
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/base/random.h"
@@ -27,6 +30,8 @@ class SimulatedBackend final : public Backend {
     const Clock* clock = Clock::Monotonic();
     // Returns at this time of the clock; the default sleeps, and spins at the end. Any thread.
     std::function<void(absl::Time)> wait_until = {};
+    // From the start of the first batch: the last worker takes none after that. Nothing: it stays.
+    std::optional<absl::Duration> last_worker_stops_after = std::nullopt;
   };
 
   // REQUIRES: the counts are positive (classes: not negative), 0 <= jitter <= 1.
@@ -38,6 +43,7 @@ class SimulatedBackend final : public Backend {
   // One run for each rung in the batch, one after the other, as an engine does.
   void Run(int worker, std::span<const Assignment> batch,
            std::span<absl::Status> statuses) override;
+  bool Usable(int worker) override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   absl::Duration BatchTime(int worker, std::span<const Assignment> batch);
@@ -45,6 +51,9 @@ class SimulatedBackend final : public Backend {
   const Options options_;
   // Of each worker's jitter; its thread alone uses it.
   std::vector<Random> randoms_;
+
+  absl::Mutex mu_;
+  std::optional<absl::Time> first_batch_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace snapvit

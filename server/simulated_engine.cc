@@ -70,8 +70,12 @@ SimulatedEngine::SimulatedEngine(const SimulatedProfile& profile, int workers,
       state_(*state),
       metrics_(*metrics),
       log_(*log),
-      backend_(
-          {profile.latency, workers, profile.embedding_size, profile.classes, profile.jitter}) {}
+      backend_({.latency = profile.latency,
+                .workers = workers,
+                .embedding_size = profile.embedding_size,
+                .classes = profile.classes,
+                .jitter = profile.jitter,
+                .last_worker_stops_after = profile.last_worker_stops_after}) {}
 
 void SimulatedEngine::ReloadOrdering(const std::string&, OrderingDone done) {
   done(absl::FailedPreconditionError(

@@ -250,6 +250,9 @@ absl::Status ReadShape(const Object& root, SimulatedProfile& profile) {
   ASSIGN_OR_RETURN(profile.workers, root.Whole("workers", 1, 256));
   ASSIGN_OR_RETURN(const std::optional<double> jitter, root.Number("jitter", 0, 1));
   profile.jitter = jitter.value_or(0);
+  ASSIGN_OR_RETURN(const std::optional<double> stops,
+                   root.Number("last_worker_stops_after_s", 0, 1e6));
+  if (stops.has_value()) profile.last_worker_stops_after = absl::Seconds(*stops);
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "core/elastic/ladder.h"
 #include "core/scheduling/latency_table.h"
 #include "server/served_model.h"
@@ -25,6 +26,8 @@ struct SimulatedProfile {
   int width = 32;
   std::optional<int> workers;  // for a server that is not told how many
   double jitter = 0;           // standard deviation of a batch's time, as a share of it
+  // As in SimulatedBackend: a fault to be tried out.
+  std::optional<absl::Duration> last_worker_stops_after;
 };
 
 // Takes what `snapvit profile --json` prints. INVALID_ARGUMENT names the key or cell, its value and

@@ -28,6 +28,10 @@ class Backend {
   // what fails is set there, and the other tasks are served. Does not throw.
   virtual void Run(int worker, std::span<const Assignment> batch,
                    std::span<absl::Status> statuses) = 0;
+
+  // Whether the worker computes on; its thread asks before each batch. Once false, it gets no more
+  // of them (a device that is gone), and the other workers serve what there is. Does not block.
+  virtual bool Usable(int /*worker*/) { return true; }
 };
 
 }  // namespace snapvit

@@ -170,7 +170,7 @@ void Executor::Deliver(Completions& done) {
 
 void Executor::ComputeLoop(int worker) {
   if (options_.on_worker_start) options_.on_worker_start(worker);
-  while (ComputeStep(worker)) {
+  while (backend_->Usable(worker) && ComputeStep(worker)) {
   }
 }
 

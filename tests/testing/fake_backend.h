@@ -2,6 +2,7 @@
 #ifndef SNAPVIT_TESTS_TESTING_FAKE_BACKEND_H_
 #define SNAPVIT_TESTS_TESTING_FAKE_BACKEND_H_
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -37,6 +38,16 @@ class FakeBackend final : public Backend {
     batches_.push_back(record);
     mu_.Await(absl::Condition(this, &FakeBackend::MayPass));
     if (!open_) --allowed_;
+  }
+
+  bool Usable(int worker) override {
+    absl::MutexLock lock(&mu_);
+    return lost_ != worker;
+  }
+  // The worker gets no batch after the one that it runs.
+  void Lose(int worker) {
+    absl::MutexLock lock(&mu_);
+    lost_ = worker;
   }
 
   // Batches started from now on wait.
@@ -80,6 +91,7 @@ class FakeBackend final : public Backend {
 
   mutable absl::Mutex mu_;
   bool open_ ABSL_GUARDED_BY(mu_) = true;
+  std::optional<int> lost_ ABSL_GUARDED_BY(mu_);
   int allowed_ ABSL_GUARDED_BY(mu_) = 0;
   size_t awaited_ ABSL_GUARDED_BY(mu_) = 0;
   const Task* failing_ ABSL_GUARDED_BY(mu_) = nullptr;

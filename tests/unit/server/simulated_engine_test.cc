@@ -60,8 +60,13 @@ class SimulatedEngineTest : public ::testing::Test {
   // A backend on the fake clock: batches end at once and leave their time in waited_.
   SimulatedBackend MakeBackend(double jitter) {
     const SimulatedProfile profile = Profile();
-    return SimulatedBackend({profile.latency, 1, profile.embedding_size, profile.classes, jitter,
-                             &clock_, [this](absl::Time end) { waited_ = end - clock_.Now(); }});
+    return SimulatedBackend(
+        {.latency = profile.latency,
+         .embedding_size = profile.embedding_size,
+         .classes = profile.classes,
+         .jitter = jitter,
+         .clock = &clock_,
+         .wait_until = [this](absl::Time end) { waited_ = end - clock_.Now(); }});
   }
   absl::Duration TimeOf(SimulatedBackend& backend, std::vector<int> rungs) {
     std::vector<std::unique_ptr<ImageTask>> tasks;
@@ -100,6 +105,23 @@ TEST_F(SimulatedEngineTest, JitterVariesTheTimesAroundTheProfile) {
   }
   EXPECT_NEAR(sum / kBatches, 1, 0.01);
   EXPECT_NEAR(squares / kBatches, 0.01, 0.002);
+}
+
+TEST_F(SimulatedEngineTest, TheLastWorkerStopsWhenTheProfileSaysSo) {
+  SimulatedBackend backend({.latency = Profile().latency,
+                            .workers = 2,
+                            .clock = &clock_,
+                            .wait_until = [](absl::Time) {},
+                            .last_worker_stops_after = absl::Seconds(3)});
+  clock_.Advance(absl::Seconds(10));
+  EXPECT_TRUE(backend.Usable(1)) << "before the first batch";
+  TimeOf(backend, {0});
+  clock_.Advance(absl::Seconds(2.9));
+  EXPECT_TRUE(backend.Usable(1));
+  TimeOf(backend, {0});
+  clock_.Advance(absl::Seconds(0.1));
+  EXPECT_FALSE(backend.Usable(1));
+  EXPECT_TRUE(backend.Usable(0));
 }
 
 TEST_F(SimulatedEngineTest, ResultsDependOnTheImageAlone) {

@@ -51,7 +51,8 @@ TEST(SimulatedProfile, ALadderOfInspectIsServedAndItsTimesInterpolated) {
                {"rung": 2, "compute": 1, "fidelity": 1, "mlp": 0, "heads": 0, "sparsity": 0}],
     "cells": [{"served_compute": 0.5, "batch": 1, "latency_ms": 4},
               {"served_compute": 1, "batch": 1, "latency_ms": 8}],
-    "embedding_size": 16, "classes": 10, "input_size": [3, 24, 16], "workers": 8, "jitter": 0.05})");
+    "embedding_size": 16, "classes": 10, "input_size": [3, 24, 16], "workers": 8, "jitter": 0.05,
+    "last_worker_stops_after_s": 2.5})");
   ASSERT_TRUE(profile.ok()) << profile.status();
   EXPECT_EQ(profile->ladder.size(), 3);
   EXPECT_EQ(profile->ladder.rung(1).fidelity, 0.95);
@@ -63,6 +64,7 @@ TEST(SimulatedProfile, ALadderOfInspectIsServedAndItsTimesInterpolated) {
   EXPECT_EQ(profile->width, 16);
   EXPECT_EQ(profile->workers, 8);
   EXPECT_EQ(profile->jitter, 0.05);
+  EXPECT_EQ(profile->last_worker_stops_after, absl::Seconds(2.5));
 }
 
 TEST(SimulatedProfile, CellsMayCarryTheFidelity) {

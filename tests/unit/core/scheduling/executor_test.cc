@@ -96,6 +96,21 @@ TEST_F(ExecutorTest, UsesEveryWorker) {
   backend_.Open();
 }
 
+TEST_F(ExecutorTest, AWorkerThatIsGoneGetsNoMoreBatches) {
+  Start(/*workers=*/2, /*prepare_threads=*/1, /*max_batch=*/1);
+  backend_.Close();
+  for (int i = 0; i < 2; ++i) Add(Spec(false));
+  backend_.AwaitBatches(2);  // both run one
+  backend_.Lose(1);
+  backend_.Open();
+  for (int i = 0; i < 20; ++i) Add(Spec(false));
+  ASSERT_TRUE(executor_->Drain(kHang));
+  int of_the_lost = 0;
+  for (const FakeBackend::Batch& batch : backend_.batches()) of_the_lost += batch.worker == 1;
+  EXPECT_EQ(of_the_lost, 1);
+  for (const auto& task : tasks_) EXPECT_TRUE(task->status.ok()) << task->status;
+}
+
 TEST_F(ExecutorTest, PreparesOnEveryPreparationThread) {
   Start(/*workers=*/1, /*prepare_threads=*/3);
   absl::Mutex mu;
