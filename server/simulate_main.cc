@@ -26,6 +26,7 @@ using nlohmann::ordered_json;
 
 constexpr int kMaxBatch = 16;
 constexpr char kReference[] = "slackfit";  // that differences are to
+constexpr char kEveryRung[] = "fixed:all";
 
 struct Flags {
   std::string profile;
@@ -144,8 +145,24 @@ absl::Status RunStep(const Flags& flags, const Setting& setting) {
   return absl::OkStatus();
 }
 
+// With the rungs of the profile for fixed:all.
+std::vector<std::string> Policies(const Flags& flags, const SimulatedProfile& profile) {
+  std::vector<std::string> policies;
+  for (const std::string& policy : flags.policies) {
+    if (policy != kEveryRung) {
+      policies.push_back(policy);
+      continue;
+    }
+    for (const Rung& rung : profile.ladder.rungs()) {
+      policies.push_back(absl::StrCat("fixed:", rung.index));
+    }
+  }
+  return policies;
+}
+
 absl::Status Run(const Flags& flags) {
   ASSIGN_OR_RETURN(const SimulatedProfile profile, ReadSimulatedProfile(flags.profile));
+  const std::vector<std::string> policies = Policies(flags, profile);
   SimulationOptions options;
   options.workers = flags.workers;
   options.jitter = flags.jitter;
@@ -189,12 +206,12 @@ absl::Status Run(const Flags& flags) {
       stream.deadline = absl::Seconds(deadline);
       ASSIGN_OR_RETURN(stream.arrivals, DrawArrivals(scenario.arrivals, seconds, seed));
       options.seed = seed;
-      for (const std::string& policy : flags.policies) {
+      for (const std::string& policy : policies) {
         RETURN_IF_ERROR(Add(flags, options, stream, policy, scores[policy]));
       }
     }
     const auto reference = scores.find(kReference);
-    for (const std::string& policy : flags.policies) {
+    for (const std::string& policy : policies) {
       const Scores& own = scores[policy];
       const Scores* other = reference == scores.end() ? nullptr : &reference->second;
       if (!flags.json) PrintRow(policy, own, other);
@@ -230,7 +247,7 @@ int Main(int argc, char** argv) {
       ->required();
   app.add_option("--workers", flags.workers)->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--policies", flags.policies,
-                 "elastic, slackfit, max-accuracy, max-batch, lowest, fixed:RUNG")
+                 "elastic, slackfit, max-accuracy, max-batch, lowest, fixed:RUNG, fixed:all")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--experiment", flags.experiment,

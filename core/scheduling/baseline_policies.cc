@@ -61,7 +61,7 @@ class SlackFitRule final : public BatchRule {
   explicit SlackFitRule(int buckets) : bucket_count_(buckets) {}
 
   RungAndBatch Choose(const LatencyModel& model, double slack, int queued) override {
-    if (model_ != &model) Sort(model);
+    if (table_ != model.table()) Sort(model);
     for (int bucket = BucketOf(slack); bucket >= 0; --bucket) {
       const RungAndBatch* best = nullptr;
       for (const RungAndBatch& pair : buckets_[bucket]) {
@@ -83,7 +83,7 @@ class SlackFitRule final : public BatchRule {
   }
 
   void Sort(const LatencyModel& model) {
-    model_ = &model;
+    table_ = model.table();
     shortest_ = model.BatchTime(0, 1);
     longest_ = model.BatchTime(model.rungs() - 1, model.max_batch());
     buckets_.assign(bucket_count_, {});
@@ -96,7 +96,7 @@ class SlackFitRule final : public BatchRule {
   }
 
   const int bucket_count_;
-  const LatencyModel* model_ = nullptr;  // that the buckets are of
+  std::shared_ptr<const LatencyTable> table_;  // that the buckets are of: it keeps its address
   double shortest_ = 0, longest_ = 1;
   std::vector<std::vector<RungAndBatch>> buckets_;
 };
