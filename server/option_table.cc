@@ -213,7 +213,7 @@ constexpr OptionRow kTable[] = {
      "Before the server is ready: nothing, a few views at a few batch sizes, or every view at every one.",
      [](std::string_view t, Options& o) { return ParseChoice(t, kWarmups, o.warmup); },
      [](const Options& o) { return ChoiceName(kWarmups, o.warmup); }},
-    {kExecution, "policy", "elastic|slackfit|max-accuracy|max-batch|lowest|fixed:RUNG",
+    {kExecution, "policy", "elastic|slackfit|slackfit:MS|max-accuracy|max-batch|lowest|fixed:RUNG",
      "How rungs and batches are chosen. All but elastic are there to compare with (docs/scheduling.md): they know no tenants.",
      [](std::string_view t, Options& o) {
        o.policy = std::string(t);
@@ -268,7 +268,7 @@ constexpr OptionRow kTable[] = {
     {kLimits, "max-queue-bytes", "BYTES", "Memory of the images that wait, encoded and decoded.",
      [](std::string_view t, Options& o) { return SetBytes(t, 1 << 20, size_t{1} << 50, o.max_queue_bytes); },
      [](const Options& o) { return FormatBytes(o.max_queue_bytes); }},
-    {kLimits, "drain-grace", "SECONDS", "After SIGTERM: how long accepted requests may take until the process exits.",
+    {kLimits, "drain-grace", "SECONDS", "After SIGTERM or Admin.Drain: how long accepted requests may take until the process exits.",
      SetDrainGrace, [](const Options& o) { return absl::FormatDuration(o.drain_grace); }},
 
     {kProcess, "ready-file", "FILE", "Written once requests are served: the bound addresses as JSON.",

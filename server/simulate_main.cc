@@ -247,7 +247,8 @@ int Main(int argc, char** argv) {
       ->required();
   app.add_option("--workers", flags.workers)->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--policies", flags.policies,
-                 "elastic, slackfit, max-accuracy, max-batch, lowest, fixed:RUNG, fixed:all")
+                 "elastic, slackfit, slackfit:MS, max-accuracy, max-batch, lowest, fixed:RUNG, "
+                 "fixed:all")
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("--experiment", flags.experiment,

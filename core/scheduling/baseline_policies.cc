@@ -1,6 +1,7 @@
 #include "core/scheduling/baseline_policies.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -12,6 +13,20 @@ namespace snapvit {
 namespace {
 
 constexpr int kSlackFitBuckets = 32;
+
+// What follows `prefix` in `name`.
+std::optional<std::string> TextAfter(std::string_view name, std::string_view prefix) {
+  if (name.substr(0, prefix.size()) != prefix) return std::nullopt;
+  return std::string(name.substr(prefix.size()));
+}
+
+// Of "fixed:RUNG".
+std::optional<int> RungOf(std::string_view name) {
+  const std::optional<std::string> text = TextAfter(name, "fixed:");
+  int rung = 0;
+  if (!text.has_value() || !absl::SimpleAtoi(*text, &rung) || rung < 0) return std::nullopt;
+  return rung;
+}
 
 int LargestBatch(const LatencyModel& model, int rung, double slack, int queued) {
   int batch = std::min(queued, model.max_batch());
@@ -108,8 +123,8 @@ std::unique_ptr<BatchRule> MaxAccuracy() { return std::make_unique<MaxAccuracyRu
 std::unique_ptr<BatchRule> MaxBatch() { return std::make_unique<MaxBatchRule>(); }
 std::unique_ptr<BatchRule> SlackFit(int buckets) { return std::make_unique<SlackFitRule>(buckets); }
 
-RulePolicy::RulePolicy(int max_batch, std::unique_ptr<BatchRule> rule)
-    : Policy(max_batch), rule_(std::move(rule)) {}
+RulePolicy::RulePolicy(int max_batch, std::unique_ptr<BatchRule> rule, double reserve)
+    : Policy(max_batch), rule_(std::move(rule)), reserve_(reserve) {}
 RulePolicy::~RulePolicy() = default;
 
 const LatencyModel* RulePolicy::ModelOf(const TaskSpec& spec) {
@@ -139,7 +154,7 @@ QueuedTask* RulePolicy::TakeToPrepare(absl::Time /*now*/, const PrepareQuota& qu
 }
 
 void RulePolicy::TakeBatch(int /*worker*/, absl::Time time, std::vector<Choice>& batch) {
-  const double now = UnixSeconds(time);
+  const double now = UnixSeconds(time) + reserve_;
   RungAndBatch choice;
   while (!ready_.empty()) {
     const TaskSpec& spec = ready_.begin()->task->spec();
@@ -179,9 +194,11 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(std::string_view name, int wo
     return std::make_unique<ElasticPolicy>(options);
   }
   std::unique_ptr<BatchRule> rule;
-  int rung = 0;
-  constexpr std::string_view kFixed = "fixed:";
+  double reserve_ms = 0;
   if (name == "slackfit") {
+    rule = SlackFit(kSlackFitBuckets);
+  } else if (const auto text = TextAfter(name, "slackfit:");
+             text.has_value() && absl::SimpleAtod(*text, &reserve_ms) && reserve_ms >= 0) {
     rule = SlackFit(kSlackFitBuckets);
   } else if (name == "max-accuracy") {
     rule = MaxAccuracy();
@@ -189,16 +206,15 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(std::string_view name, int wo
     rule = MaxBatch();
   } else if (name == "lowest") {
     rule = FixedRung(0);
-  } else if (name.substr(0, kFixed.size()) == kFixed &&
-             absl::SimpleAtoi(std::string(name.substr(kFixed.size())), &rung) && rung >= 0) {
-    rule = FixedRung(rung);
+  } else if (const auto rung = RungOf(name); rung.has_value()) {
+    rule = FixedRung(*rung);
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("policy '", std::string(name),
-                     "' is unknown, expected elastic, slackfit, max-accuracy, max-batch, lowest or "
-                     "fixed:RUNG"));
+                     "' is unknown, expected elastic, slackfit, slackfit:MS, max-accuracy, "
+                     "max-batch, lowest or fixed:RUNG"));
   }
-  return std::make_unique<RulePolicy>(max_batch, std::move(rule));
+  return std::make_unique<RulePolicy>(max_batch, std::move(rule), 1e-3 * reserve_ms);
 }
 
 }  // namespace snapvit

@@ -45,10 +45,10 @@ std::unique_ptr<BatchRule> MaxBatch();
 std::unique_ptr<BatchRule> SlackFit(int buckets);
 
 // Serves by a rule. Tasks keep to their floors and wanted rungs; what cannot meet its hard deadline
-// costs no compute.
+// costs no compute. A task counts as due so many seconds (`reserve`) before it is.
 class RulePolicy final : public Policy {
  public:
-  RulePolicy(int max_batch, std::unique_ptr<BatchRule> rule);
+  RulePolicy(int max_batch, std::unique_ptr<BatchRule> rule, double reserve);
   ~RulePolicy() override;
 
   void Add(QueuedTask* task) override;
@@ -60,12 +60,14 @@ class RulePolicy final : public Policy {
   const LatencyModel* ModelOf(const TaskSpec& spec);
 
   const std::unique_ptr<BatchRule> rule_;
+  const double reserve_;
   UrgencySet waiting_, ready_, given_up_;
   std::shared_ptr<const LatencyTable> table_;  // that model_ is of
   std::unique_ptr<LatencyModel> model_;
 };
 
-// "elastic", "slackfit", "max-accuracy", "max-batch", "lowest", "fixed:RUNG".
+// "elastic", "slackfit", "slackfit:MS" (with a reserve, for what a real server takes beside
+// batches), "max-accuracy", "max-batch", "lowest", "fixed:RUNG".
 // INVALID_ARGUMENT names the text and what was expected.
 absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(std::string_view name, int workers,
                                                    int max_batch);

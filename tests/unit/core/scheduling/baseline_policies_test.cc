@@ -56,10 +56,11 @@ TEST(BaselinePolicies, SlackFitTakesTheSlowestBucketThatFits) {
 
 TEST(BaselinePolicies, AreMadeByName) {
   for (const char* name :
-       {"elastic", "slackfit", "max-accuracy", "max-batch", "lowest", "fixed:2"}) {
+       {"elastic", "slackfit", "slackfit:2.5", "max-accuracy", "max-batch", "lowest", "fixed:2"}) {
     EXPECT_TRUE(MakePolicy(name, 2, 16).ok()) << name;
   }
-  for (const char* name : {"", "fixed", "fixed:", "fixed:-1", "Elastic"}) {
+  for (const char* name :
+       {"", "fixed", "fixed:", "fixed:-1", "Elastic", "slackfit:", "slackfit:-1"}) {
     EXPECT_EQ(MakePolicy(name, 2, 16).status().code(), absl::StatusCode::kInvalidArgument) << name;
   }
 }
