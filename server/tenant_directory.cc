@@ -40,7 +40,7 @@ std::vector<TenantShare> TenantDirectory::Shares() const {
   absl::MutexLock lock(&mu_);
   std::vector<TenantShare> shares(known_.size());
   for (const TenantPtr& tenant : table_->tenants()) {
-    shares[tenant->index].weight = tenant->policy.weight;
+    shares[tenant->index] = {tenant->policy.weight, tenant->policy.priority};
   }
   return shares;
 }

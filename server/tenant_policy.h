@@ -8,17 +8,12 @@
 
 #include "absl/time/time.h"
 #include "core/elastic/budget.h"
+#include "core/scheduling/tenant_share.h"
 
 namespace snapvit {
 
 // What metrics and logs call all callers without a tenant.
 inline constexpr char kOtherTenant[] = "other";
-
-// Where a tenant stands when the queue fills up.
-enum class PriorityClass {
-  kInteractive,  // may fill the queue; rungs follow its latency target
-  kBatch,        // leaves half of the queue to others; no latency target unless it sets one
-};
 
 // The initialisers are the defaults of the file.
 struct TenantPolicy {
@@ -33,6 +28,7 @@ struct TenantPolicy {
   std::optional<FloorTarget> floor;            // how far load may lower them; nothing: the model's
   std::optional<ComputeTarget> ceiling;        // it gets nothing above
   bool strict_allowed = true;
+  // Batch: also leaves half of the queue to others, and has no latency target unless it sets one.
   PriorityClass priority = PriorityClass::kInteractive;
   std::optional<absl::Duration> latency_target;  // from arrival to the end of compute
 

@@ -13,7 +13,7 @@ using State = QueuedTask::State;
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 // How far a tenant within its share may be ahead of the one served least, in seconds of the whole
-// engine: in this band the earliest deadline decides.
+// engine: in this band class and deadline decide.
 constexpr double kFairBand = 0.05;
 // A batch is efficient enough if its tasks take so much more than in the best one; the same as a
 // part of the time that there is to spare.
@@ -29,6 +29,12 @@ Governor::Options GovernorOptions(const ElasticPolicy::Options& options) {
   Governor::Options governor;
   governor.workers = options.workers;
   return governor;
+}
+
+// Of two tenants' most urgent tasks.
+bool GoesBefore(const TenantLoad& a, const Urgency& of_a, const TenantLoad& b,
+                const Urgency& of_b) {
+  return a.priority != b.priority ? a.priority < b.priority : of_a < of_b;
 }
 
 // Tasks of a set that are due by then, as if they were due at even intervals.
@@ -157,8 +163,9 @@ double ElasticPolicy::LeastEngineTime() const {
 }
 
 bool ElasticPolicy::MayGoNow(const TenantLoad& tenant, double least_engine_time) const {
-  const double band =
-      tenant.over_share() ? 0 : kFairBand * tenant.limit * options_.workers / tenant.weight;
+  const double band = tenant.over_share() ? 0
+                                          : kFairBand * tenant.limit * options_.workers /
+                                                (tenant.weight * tenant.pace);
   return tenant.engine_time <= least_engine_time + band;
 }
 
@@ -173,7 +180,7 @@ TenantLoad* ElasticPolicy::MostUrgentTenant(State state, const HasWork& has_work
   for (TenantLoad* tenant : governor_.active()) {
     if (!has_work(*tenant) || !MayGoNow(*tenant, least)) continue;
     const Urgency& first = *tenant->queue.MostUrgent(state)->SetOf(state).begin();
-    if (best == nullptr || first < *best_first) {
+    if (best == nullptr || GoesBefore(*tenant, first, *best, *best_first)) {
       best = tenant;
       best_first = &first;
     }
@@ -289,7 +296,7 @@ void ElasticPolicy::Take(std::vector<Source> sources, const Plan& plan,
   while (batch.size() < static_cast<size_t>(plan.size) && !sources.empty()) {
     const auto next =
         std::min_element(sources.begin(), sources.end(), [](const Source& a, const Source& b) {
-          return *a.of->ready.begin() < *b.of->ready.begin();
+          return GoesBefore(*a.tenant, *a.of->ready.begin(), *b.tenant, *b.of->ready.begin());
         });
     const RungReason reason = ReasonFor(*next->of, plan);
     const bool last = next->of->ready.size() == 1;  // the class may go with it
@@ -335,7 +342,7 @@ void ElasticPolicy::BatchStarted(int worker, std::span<const Assignment> batch,
   running.expected_time = model->BatchTime(batch.front().rung, size);
   for (const Assignment& assignment : batch) {
     TenantLoad& tenant = governor_.TenantOf(assignment.task->spec().tenant);
-    tenant.engine_time += running.expected_time / size / tenant.weight;
+    tenant.engine_time += running.expected_time / size / (tenant.weight * tenant.pace);
     tenant.CountBatch(running.expected_time);
   }
 }

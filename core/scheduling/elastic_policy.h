@@ -25,7 +25,8 @@ namespace snapvit {
 // The Governor shares the engine out among the tenants and caps the rungs of each. Whenever a
 // worker is free, this decides
 // - whose turn it is: start-time fair queueing in engine time says who may be served, and among
-//   those the earliest deadline goes first; a tenant over its share goes after the others;
+//   those interactive tenants go first, then the earliest deadline; a tenant over its share goes
+//   after the others;
 // - at which rung: the highest, at most the cap, at which backlog and arrivals are worked off in
 //   time (Governor::CapNow: a burst lowers it before the arrival rate is known to have risen), and
 //   at which the most urgent task is in time;

@@ -4,17 +4,24 @@
 
 #include <span>
 
+#include "core/scheduling/tenant_share.h"
+
 namespace snapvit {
 
 // What one tenant asks of the engine, as a share of all workers; may be above 1 in sum.
 struct ShareClaim {
   double demand = 0;  // >= 0
   double weight = 1;  // > 0
-  double limit = 0;   // out: what it may use at present, (0, 1]
+  PriorityClass priority = PriorityClass::kInteractive;
+
+  double limit = 0;  // out: what it may use at present, (0, 1]
+  double pace = 1;   // out: engine time for its weight, against that of a batch claim, >= 1
 };
 
-// Sets the limits. The water level is raised until the engine is used up; a claim may use level ×
-// weight, and claims below that are met whole. If all are met, each may use all that it finds.
+// Sets what is out. Every claim has its share by weight, as far as it asks for it. What is left
+// goes to the interactive claims, and what these leave to the batch claims: in both classes the
+// water level is raised until it is used up; a claim may use level × weight, and claims below that
+// are met whole. If all are met, each may use all that it finds.
 void ShareOut(std::span<ShareClaim> claims);
 
 }  // namespace snapvit

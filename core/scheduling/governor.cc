@@ -32,16 +32,21 @@ TenantLoad& Governor::TenantOf(int index) {
     const size_t next = tenants_.size();
     tenants_.push_back(std::make_unique<TenantLoad>(static_cast<int>(next), options_.rate_window,
                                                     options_.quick_window));
-    if (next < shares_.size()) tenants_[next]->weight = shares_[next].weight;
+    SetShare(*tenants_[next]);
   }
   return *tenants_[index];
 }
 
+void Governor::SetShare(TenantLoad& tenant) const {
+  const auto index = static_cast<size_t>(tenant.index());
+  const TenantShare share = index < shares_.size() ? shares_[index] : TenantShare();
+  tenant.weight = share.weight;
+  tenant.priority = share.priority;
+}
+
 void Governor::SetShares(std::vector<TenantShare> shares) {
   shares_ = std::move(shares);
-  for (size_t i = 0; i < tenants_.size(); ++i) {
-    tenants_[i]->weight = i < shares_.size() ? shares_[i].weight : 1;
-  }
+  for (const auto& tenant : tenants_) SetShare(*tenant);
 }
 
 TenantGovernances Governor::Report() const {
@@ -111,11 +116,12 @@ void Governor::Update(double now, bool at_once) {
   std::vector<ShareClaim> claims;
   for (TenantLoad* tenant : active_) {
     tenant->demand = Demand(*tenant, now);
-    claims.push_back({tenant->demand, tenant->weight});
+    claims.push_back({tenant->demand, tenant->weight, tenant->priority});
   }
   ShareOut(claims);
   for (size_t i = 0; i < active_.size(); ++i) {
     active_[i]->limit = claims[i].limit;
+    active_[i]->pace = claims[i].pace;
     if (active_[i]->model() != nullptr) MoveCap(*active_[i], now);
   }
 }

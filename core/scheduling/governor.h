@@ -14,8 +14,8 @@
 namespace snapvit {
 
 // docs/scheduling.md has the formulas. Shares come from weighted max-min of what the tenants ask
-// for at their wanted rungs: who asks for no more than its share is not degraded. Caps follow the
-// arrival rates and rest under steady load; CapNow() follows the backlog.
+// for at their wanted rungs (fair_share.h): who asks for no more than its share is not degraded.
+// Caps follow the arrival rates and rest under steady load; CapNow() follows the backlog.
 //
 // Times are seconds, `now` as UnixSeconds. Thread-compatible.
 class Governor {
@@ -38,7 +38,7 @@ class Governor {
 
   // The tenant of this index, from now on.
   TenantLoad& TenantOf(int index);
-  // Of all tenants by index; a tenant beyond the list has weight 1.
+  // Of all tenants by index; a tenant beyond the list has the defaults.
   void SetShares(std::vector<TenantShare> shares);
   TenantGovernances Report() const;
 
@@ -64,6 +64,7 @@ class Governor {
                double now) const;
 
  private:
+  void SetShare(TenantLoad& tenant) const;
   double Horizon(const TenantLoad& tenant, double now) const;
   double SteadyWait(const TenantLoad& tenant) const;
   double Demand(const TenantLoad& tenant, double now) const;

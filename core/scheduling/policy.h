@@ -121,7 +121,8 @@ class Policy {
   virtual void BatchStarted(int /*worker*/, std::span<const Assignment> /*batch*/,
                             absl::Time /*now*/) {}
 
-  // Weights of all tenants from now on, by index. A tenant beyond the list has weight 1.
+  // Weights and classes of all tenants from now on, by index. A tenant beyond the list has the
+  // defaults.
   virtual void SetTenants(std::vector<TenantShare> /*tenants*/) {}
 
   // The present state of each tenant.

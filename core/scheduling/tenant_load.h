@@ -10,6 +10,7 @@
 #include "core/scheduling/latency_model.h"
 #include "core/scheduling/task.h"
 #include "core/scheduling/tenant_queue.h"
+#include "core/scheduling/tenant_share.h"
 
 namespace snapvit {
 
@@ -40,12 +41,14 @@ class TenantLoad {
 
   TenantQueue queue;
   double weight = 1;
-  double engine_time = 0;  // used so far ÷ weight, as fair queueing counts it
+  PriorityClass priority = PriorityClass::kInteractive;
+  double engine_time = 0;  // used so far ÷ (weight × pace), as fair queueing counts it
 
   // Set by the Governor, which keeps it among those that it shares the engine out to.
   bool active = false;
   double demand = 0;  // at wanted rungs, of all workers
   double limit = 1;   // what it may use of all workers
+  double pace = 1;    // as in ShareClaim
   int cap = kNoCap;   // rung
   double raised_at = 0;
 

@@ -9,9 +9,16 @@
 
 namespace snapvit {
 
+// Who goes first where the weights leave it open.
+enum class PriorityClass {
+  kInteractive,  // gets what others leave of their shares, and its turn, before
+  kBatch,        // which has its share, but later, and the rest
+};
+
 // Of one tenant, by the index that TaskSpec::tenant names.
 struct TenantShare {
   double weight = 1;  // share of engine time against the other tenants' weights, > 0
+  PriorityClass priority = PriorityClass::kInteractive;
 };
 
 // What the governor makes of one tenant at present.

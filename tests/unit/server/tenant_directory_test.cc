@@ -81,14 +81,16 @@ TEST_F(TenantDirectoryTest, IndicesStayWithTheirNamesAndAreNotGivenAway) {
   EXPECT_EQ(Find('1')->index, 0);
 }
 
-TEST_F(TenantDirectoryTest, WeightsAreByIndex) {
+TEST_F(TenantDirectoryTest, SharesAreByIndex) {
   Open(FileOf("12", "weight: 3"));
-  folder_.Write("tenants.yaml", FileOf("2", "weight: 5"));
+  folder_.Write("tenants.yaml", FileOf("2", "weight: 5\n    priority: batch"));
   ASSERT_TRUE(directory_->Reload().ok());
   const std::vector<TenantShare> shares = directory_->Shares();
   ASSERT_EQ(shares.size(), 2U);
   EXPECT_EQ(shares[0].weight, 1);  // gone
   EXPECT_EQ(shares[1].weight, 5);
+  EXPECT_EQ(shares[0].priority, PriorityClass::kInteractive);
+  EXPECT_EQ(shares[1].priority, PriorityClass::kBatch);
 }
 
 TEST_F(TenantDirectoryTest, ABrokenFileKeepsTheTenantsAndSaysWhy) {

@@ -354,6 +354,54 @@ TEST_F(ElasticPolicyTest, SharesTheEngineByWeight) {
   EXPECT_NEAR(engine_ms[2] / engine_ms[1], 3, 0.3);
 }
 
+TEST_F(ElasticPolicyTest, LeavesWhatIsFreeToTheInteractiveFirst) {
+  constexpr auto kBatch = PriorityClass::kBatch;
+  scheduler_->SetTenants({{}, {1}, {1}, {1, kBatch}});
+  // The first uses a tenth of the engine; the others ask for much more than there is.
+  Run(absl::Seconds(4), [one = Every(100, 1), two = Every(1, 2), three = Every(1, 3)] {
+    one();
+    two();
+    three();
+  });
+  std::map<int, double> engine_ms;
+  std::map<int, size_t> items;
+  for (const Served& served : served_) {
+    if (served.rung < 0) continue;
+    engine_ms[served.task->spec().tenant] += 2 * (served.rung + 1);
+    ++items[served.task->spec().tenant];
+  }
+  EXPECT_GE(items[1], 39u);
+  EXPECT_NEAR(engine_ms[1] / items[1], 2 * (kTop + 1), 0.1) << "it is within its share";
+  EXPECT_NEAR(engine_ms[3] / 4000, 1.0 / 3, 0.03) << "its share, not less";
+  EXPECT_NEAR(engine_ms[2] / 4000, 0.9 - 1.0 / 3, 0.05) << "and all that is left";
+}
+
+TEST_F(ElasticPolicyTest, DoesNotLowerABatchTenantWithinItsShareForAnInteractiveOne) {
+  scheduler_->SetTenants({{}, {1, PriorityClass::kBatch}, {1}});
+  Run(absl::Seconds(3), [modest = Every(30, 1), greedy = Every(1, 2)] {
+    modest();
+    greedy();
+  });
+  std::vector<std::pair<int, int>> rungs;
+  for (const Served& served : served_) {
+    if (served.status.ok()) rungs.emplace_back(served.task->spec().tenant, served.rung);
+  }
+  EXPECT_GE(ShareOf(1, rungs).items, 97);
+  EXPECT_GE(ShareOf(1, rungs).mean_rung, kTop - 0.02 * kTop);
+}
+
+TEST_F(ElasticPolicyTest, ServesTheInteractiveBeforeTheBatchTasksThatAreDueEarlier) {
+  scheduler_->SetTenants({{1}, {1, PriorityClass::kBatch}});
+  for (const int tenant : {1, 0}) {
+    TaskSpec spec = Spec(Milliseconds(tenant == 0 ? 200 : 100));
+    spec.tenant = tenant;
+    spec.floor = tenant == 0 ? kTop : 0;  // in no batch with the other
+    spec.wanted = tenant == 0 ? kTop : 0;
+    Add(spec);
+  }
+  EXPECT_THAT(Start(), testing::ElementsAre(kTop));
+}
+
 TEST_F(ElasticPolicyTest, ShowsTheCapOfEachTenant) {
   Run(absl::Seconds(3), [one = Every(30, 1), two = Every(1, 2)] {
     one();
