@@ -189,7 +189,7 @@ class ServerImpl final : public Server {
   void LoadModel();
   void SampleLoop() ABSL_LOCKS_EXCLUDED(mu_);
   void Stop(const absl::Status& failure) ABSL_LOCKS_EXCLUDED(mu_);
-  // Takes no more work; ends by `grace` what was accepted, on a thread of its own.
+  // Takes no more work; on a thread of its own, ends by `grace` what was accepted, and then Wait().
   void BeginDrain(absl::Duration grace) ABSL_LOCKS_EXCLUDED(mu_);
 
   const ServerOptions options_;
@@ -355,6 +355,8 @@ void ServerImpl::BeginDrain(absl::Duration grace) {
   drain_thread_ = std::thread([this, grace] {
     const bool complete = executor_->Drain(grace);
     log_.Info("drained", {{"all_requests_answered", complete}});
+    absl::SleepFor(kFarewell);
+    RequestStop();
   });
 }
 

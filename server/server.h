@@ -36,7 +36,8 @@ class Server {
   // Ends Wait(). Any thread, any number of times.
   virtual void RequestStop() = 0;
 
-  // Blocks until RequestStop() (OK) or until the model cannot be loaded (the error).
+  // Blocks until RequestStop() (OK), until an operator's Admin.Drain is done (OK), or until the
+  // model cannot be loaded (the error).
   virtual absl::Status Wait() = 0;
 
   // Takes no more requests, lets those that were accepted end within the options' drain_grace, and

@@ -1,7 +1,6 @@
 // Who may use a running server: tenants that change, certificates, and operators.
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -47,11 +46,6 @@ absl::StatusCode EmbedAs(const ServerProcess& server, const std::string& key) {
   client::ClientOptions options;
   options.api_key = key;
   return EmbedOne(*server.MakeClient(std::move(options))).code();
-}
-
-std::unique_ptr<v1::Admin::Stub> AdminOf(const ServerProcess& server) {
-  return v1::Admin::NewStub(
-      grpc::CreateChannel(server.admin_target(), grpc::InsecureChannelCredentials()));
 }
 
 TEST(AccessE2eTest, TenantsChangeOnSighupAndWithTheFile) {
@@ -149,10 +143,10 @@ TEST(AccessE2eTest, CertificatesThatDoNotFitEndTheStart) {
               AllOf(HasSubstr("--tls-key"), HasSubstr("other.key"), HasSubstr("one.crt")));
 }
 
-TEST(AccessE2eTest, OperatorsPinReloadAndDrain) {
+TEST(AccessE2eTest, OperatorsSeeTheStateAndReload) {
   ServerProcess server({"--floor", "0.25"});
   ASSERT_TRUE(server.AwaitReady()) << server.process().Log();
-  const auto admin = AdminOf(server);
+  const auto admin = server.MakeAdmin();
   {
     grpc::ClientContext rpc;
     v1::Status status;
@@ -188,18 +182,6 @@ TEST(AccessE2eTest, OperatorsPinReloadAndDrain) {
   EXPECT_EQ(EmbedOne(*client), absl::OkStatus());
   EXPECT_EQ(reload("", &response), grpc::StatusCode::OK);
   EXPECT_EQ(response.ordering_id(), before);
-
-  grpc::ClientContext rpc;
-  v1::Status status;
-  ASSERT_TRUE(admin->Drain(&rpc, {}, &status).ok());
-  EXPECT_EQ(status.state(), "draining");
-  client::ClientOptions once;
-  once.retry.max_attempts = 1;
-  EXPECT_EQ(EmbedOne(*server.MakeClient(once)).code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(*client->Check("", absl::Seconds(5)), client::Health::kNotServing);
-  EXPECT_TRUE(server.process().Running());
-  server.process().Signal(SIGTERM);
-  EXPECT_EQ(server.process().Wait(), 0);
 }
 
 }  // namespace

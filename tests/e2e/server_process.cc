@@ -1,5 +1,7 @@
 #include "tests/e2e/server_process.h"
 
+#include <grpcpp/create_channel.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <map>
@@ -44,6 +46,10 @@ bool ServerProcess::AwaitReady() {
 std::unique_ptr<client::Client> ServerProcess::MakeClient(client::ClientOptions options) const {
   options.target = target_;
   return *client::Client::Create(std::move(options));
+}
+
+std::unique_ptr<v1::Admin::Stub> ServerProcess::MakeAdmin() const {
+  return v1::Admin::NewStub(grpc::CreateChannel(admin_target_, grpc::InsecureChannelCredentials()));
 }
 
 }  // namespace snapvit

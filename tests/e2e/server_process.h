@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "client/client.h"
+#include "snapvit/v1/admin.grpc.pb.h"
 #include "tests/e2e/process.h"
 #include "tests/testing/temporary_folder.h"
 
@@ -31,6 +32,8 @@ class ServerProcess {
   uint16_t http_port() const { return http_port_; }
   // With these options; the target is set here.
   std::unique_ptr<client::Client> MakeClient(client::ClientOptions options = {}) const;
+
+  std::unique_ptr<v1::Admin::Stub> MakeAdmin() const;
 
   const std::string& folder() const { return folder_.path(); }
   Process& process() { return *process_; }
