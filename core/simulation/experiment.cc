@@ -54,10 +54,12 @@ std::vector<Scenario> StandardScenarios(double capacity, int workers, double sec
   scenarios.push_back({absl::StrFormat("0.31 C to 0.98 C in %g s", seconds),
                        absl::StrFormat("gamma:2@%.6f..%.6f:%fs", low, high, seconds),
                        std::nullopt});
-  scenarios.push_back({"0.31 C to 0.98 C in 1 s",
-                       absl::StrFormat("gamma:2@%.6f:%fs,%.6f..%.6f:1s,%.6f:%fs", low,
-                                       seconds / 2 - 0.5, low, high, high, seconds / 2 - 0.5),
-                       std::nullopt});
+  if (seconds > 1) {
+    scenarios.push_back({"0.31 C to 0.98 C in 1 s",
+                         absl::StrFormat("gamma:2@%.6f:%fs,%.6f..%.6f:1s,%.6f:%fs", low,
+                                         seconds / 2 - 0.5, low, high, high, seconds / 2 - 0.5),
+                         std::nullopt});
+  }
   if (workers > 1) {
     scenarios.push_back(
         {"0.44 C, a worker stops", absl::StrFormat("gamma:2@%.6f", 0.44 * capacity), seconds / 2});

@@ -25,8 +25,9 @@ struct Scenario {
 };
 
 // Bursty (constant base 0.19 C, the rest gamma) at 0.56, 0.80 and 0.88 C with CV² 2, 4 and 8;
-// accelerating 0.31 C … 0.98 C, over the whole time and within a second; a worker that stops half
-// way at 0.44 C (with two workers or more). `capacity` is C: SustainedRate() of rung 0.
+// accelerating 0.31 C … 0.98 C, over the whole time and (if it is longer) within a second; a worker
+// that stops half way at 0.44 C (with two workers or more). `capacity` is C: SustainedRate() of
+// rung 0.
 std::vector<Scenario> StandardScenarios(double capacity, int workers, double seconds);
 
 // Times until `seconds`; INVALID_ARGUMENT as ArrivalSpec.

@@ -8,6 +8,8 @@ arrivals; policies take turns, so that what the machine does meanwhile meets all
   tests/bench/compare_policies.py --log runs.jsonl                    # runs what the log does not have, then the table
   tests/bench/compare_policies.py --log runs.jsonl --table            # the table alone
   tests/bench/compare_policies.py --log runs.jsonl --prefix "chrt -f 10"   # on a machine that has other work, as root
+  tests/bench/compare_policies.py --log real.jsonl --model DIR --profile P.json --workers 1 --threads 1   # real engine;
+                                                          # P.json: snapvit profile --model DIR --threads 1 ... --json
 
 A line of the log is the JSON document of one run of snapvit bench, with "load", "policy" and "run_seed". Python's
 standard library is all that it needs.
@@ -71,16 +73,18 @@ class Server:
             json.dump(profile, file)
         self.ready_file = os.path.join(self.folder.name, "ready.json")
         self.log = open(os.path.join(self.folder.name, "log"), "w+", encoding="utf-8")
+        engine = ["--engine", "simulated:" + path]
+        if args.model:
+            engine = ["--model", args.model, "--threads", args.threads, "--order-at-start", "never"]
         self.process = subprocess.Popen(
-            shlex.split(args.prefix) + [
-                os.path.join(args.bin, "snapvit-server"), "--engine", "simulated:" + path, "--workers",
-                str(args.workers), "--policy", policy, "--floor", args.floor, "--listen", "127.0.0.1:0", "--http",
-                "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", self.ready_file, "--log-level",
-                "error"
+            shlex.split(args.prefix) + [os.path.join(args.bin, "snapvit-server")] + engine + [
+                "--workers", str(args.workers), "--policy", policy, "--floor", args.floor, "--listen", "127.0.0.1:0",
+                "--http", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--ready-file", self.ready_file,
+                "--log-level", "error"
             ], stderr=self.log)
 
     def __enter__(self):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300  # a real model is measured first
         while not os.path.exists(self.ready_file):
             if self.process.poll() is not None or time.monotonic() > end:
                 self.log.seek(0)
@@ -106,7 +110,7 @@ def run(args, profile, policy, arrivals, stops, seed, deadline_ms):
         profile["last_worker_stops_after_s"] = args.warmup + args.seconds / 2
     with Server(args, profile, policy) as server:
         bench = subprocess.run(
-            shlex.split(args.prefix) + [
+            shlex.split(args.prefix if args.bench_prefix is None else args.bench_prefix) + [
                 os.path.join(args.bin, "snapvit"), "bench", "--target", server.target, "--arrivals", arrivals,
                 "--duration", str(args.seconds), "--warmup", str(args.warmup), "--deadline", f"{deadline_ms:.3f}",
                 "--seed", str(seed), "--json"
@@ -186,13 +190,19 @@ def main():
     parser.add_argument("--loads", default="", help="regular expression of names; default: all")
     parser.add_argument("--input-size", type=int, default=32, help="of the tensors sent; 0: the profile's")
     parser.add_argument("--prefix", default="", help="before both commands, such as chrt -f 10")
+    parser.add_argument("--bench-prefix", help="before snapvit bench, if not the same")
+    parser.add_argument("--model", help="folder: a real engine, whose measured times --profile has; no worker stops")
+    parser.add_argument("--threads", default="auto", help="of each worker of a real engine")
     args = parser.parse_args()
     with open(args.profile, encoding="utf-8") as file:
         profile = json.load(file)
     c = capacity(profile, args.workers)
     deadline_ms = 1e3 * DEADLINE * args.workers / c
     policies = args.policies.split(",")
-    chosen = {n: load for n, load in loads(c, args.seconds).items() if re.search(args.loads, n)}
+    chosen = {
+        n: load
+        for n, load in loads(c, args.seconds).items() if re.search(args.loads, n) and not (args.model and load[1])
+    }
     runs = read_log(args.log)
     have = {(r["load"], r["policy"], r["run_seed"]) for r in runs}
     for seed in range(1, args.seeds + 1) if not args.table else ():

@@ -70,6 +70,15 @@ TEST(Experiment, ElasticKeepsMoreDeadlinesOrFidelityThanSlackFit) {
   }
 }
 
+TEST(Experiment, EveryScenarioCanBeDrawnHoweverShort) {
+  for (const double seconds : {0.5, 1.0, 30.0}) {
+    for (const Scenario& scenario : StandardScenarios(50'000, kWorkers, seconds)) {
+      const auto arrivals = DrawArrivals(scenario.arrivals, seconds, 1);
+      EXPECT_TRUE(arrivals.ok()) << scenario.name << ": " << arrivals.status();
+    }
+  }
+}
+
 TEST(Experiment, AGreedyTenantCostsTheOthersNothing) {
   const SimulationOptions options = Options();
   const double capacity = SustainedRate(*options.latency, 0, kWorkers, 16);
