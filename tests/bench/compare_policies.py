@@ -8,8 +8,8 @@ arrivals; policies take turns, so that what the machine does meanwhile meets all
   tests/bench/compare_policies.py --log runs.jsonl                    # runs what the log does not have, then the table
   tests/bench/compare_policies.py --log runs.jsonl --table            # the table alone
   tests/bench/compare_policies.py --log runs.jsonl --prefix "chrt -f 10"   # on a machine that has other work, as root
-  tests/bench/compare_policies.py --log real.jsonl --model DIR --profile P.json --workers 1 --threads 1   # real engine;
-                                                          # P.json: snapvit profile --model DIR --threads 1 ... --json
+  tests/bench/compare_policies.py --log real.jsonl --engine "--model DIR --threads 1" --workers 1 --profile P.json
+      # a real engine; P.json is what snapvit profile --model DIR --threads 1 --json prints
 
 A line of the log is the JSON document of one run of snapvit bench, with "load", "policy" and "run_seed". Python's
 standard library is all that it needs.
@@ -74,8 +74,8 @@ class Server:
         self.ready_file = os.path.join(self.folder.name, "ready.json")
         self.log = open(os.path.join(self.folder.name, "log"), "w+", encoding="utf-8")
         engine = ["--engine", "simulated:" + path]
-        if args.model:
-            engine = ["--model", args.model, "--threads", args.threads, "--order-at-start", "never"]
+        if args.engine:
+            engine = shlex.split(args.engine)
         self.process = subprocess.Popen(
             shlex.split(args.prefix) + [os.path.join(args.bin, "snapvit-server")] + engine + [
                 "--workers", str(args.workers), "--policy", policy, "--floor", args.floor, "--listen", "127.0.0.1:0",
@@ -117,7 +117,11 @@ def run(args, profile, policy, arrivals, stops, seed, deadline_ms):
             ], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, text=True)
     if not bench.stdout.startswith("{"):
         sys.exit(f"snapvit bench: exit status {bench.returncode}\n{bench.stderr}")
-    return json.loads(bench.stdout)
+    result = json.loads(bench.stdout)
+    if result["failed"] or result["interrupted"]:  # somebody else ended one of the programs
+        sys.exit(f"a run that means nothing, start again to go on: {result['failed']} requests failed, "
+                 f"{result['errors']}")
+    return result
 
 
 def read_log(path):
@@ -191,8 +195,8 @@ def main():
     parser.add_argument("--input-size", type=int, default=32, help="of the tensors sent; 0: the profile's")
     parser.add_argument("--prefix", default="", help="before both commands, such as chrt -f 10")
     parser.add_argument("--bench-prefix", help="before snapvit bench, if not the same")
-    parser.add_argument("--model", help="folder: a real engine, whose measured times --profile has; no worker stops")
-    parser.add_argument("--threads", default="auto", help="of each worker of a real engine")
+    parser.add_argument("--engine", default="", help="flags of snapvit-server for a real engine, whose times --profile "
+                        "has: --model DIR --threads 1; no worker stops")
     args = parser.parse_args()
     with open(args.profile, encoding="utf-8") as file:
         profile = json.load(file)
@@ -201,7 +205,7 @@ def main():
     policies = args.policies.split(",")
     chosen = {
         n: load
-        for n, load in loads(c, args.seconds).items() if re.search(args.loads, n) and not (args.model and load[1])
+        for n, load in loads(c, args.seconds).items() if re.search(args.loads, n) and not (args.engine and load[1])
     }
     runs = read_log(args.log)
     have = {(r["load"], r["policy"], r["run_seed"]) for r in runs}
