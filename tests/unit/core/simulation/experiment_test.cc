@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/scheduling/baseline_policies.h"
 
 namespace snapvit {
@@ -68,6 +70,22 @@ TEST(Experiment, ElasticKeepsMoreDeadlinesOrFidelityThanSlackFit) {
     EXPECT_GE(ours.attainment(), 0.999) << scenario.name;
     EXPECT_GT(ours.mean_fidelity(), theirs.mean_fidelity()) << scenario.name;
   }
+}
+
+TEST(Experiment, SlackFitLeavesItsReserveUnused) {
+  const SimulationOptions options = Options();
+  const double capacity = SustainedRate(*options.latency, 0, kWorkers, 16);
+  const double deadline = 36 * kWorkers / capacity;
+  SimulatedStream stream;
+  stream.arrivals = *DrawArrivals(absl::StrCat("gamma:4@", 0.8 * capacity), 2, 1);
+  stream.wanted = kRungs - 1;
+  stream.deadline = absl::Seconds(deadline);
+  const auto longest = [&](const char* policy) {
+    const SimulationResult result = Simulate(options, {stream}, *MakePolicy(policy, kWorkers, 16));
+    return *std::max_element(result.total.latencies.begin(), result.total.latencies.end());
+  };
+  EXPECT_GT(longest("slackfit"), deadline - 0.005);
+  EXPECT_LE(longest("slackfit:5"), deadline - 0.005);
 }
 
 TEST(Experiment, EveryScenarioCanBeDrawnHoweverShort) {
