@@ -8,23 +8,12 @@
 #include "core/base/error_reason.h"
 #include "core/base/status_macros.h"
 #include "server/admission.h"
-#include "server/budget_proto.h"
-#include "server/duration_proto.h"
 #include "server/receipt.h"
 #include "server/rpc_code.h"
 #include "server/rpc_status.h"
 
 namespace snapvit {
 namespace {
-
-// `status` with the image it is about in front of its message; reasons stay.
-absl::Status OfImage(size_t image, const absl::Status& status) {
-  absl::Status named(status.code(), absl::StrCat("images[", image, "]: ", status.message()));
-  status.ForEachPayload([&named](absl::string_view type, const absl::Cord& payload) {
-    named.SetPayload(type, payload);
-  });
-  return named;
-}
 
 bool IsServersFault(const absl::Status& status) {
   const grpc::StatusCode code = ToRpcError(status).status.error_code();
@@ -65,31 +54,33 @@ void Exchange<Method>::Start(absl::Time deadline,
 template <typename Method>
 absl::Status Exchange<Method>::Submit(absl::Time deadline) {
   ASSIGN_OR_RETURN(tenant_, context_.authenticator->Authenticate(caller_));
-  ASSIGN_OR_RETURN(model_, context_.state->ModelFor(request_.model()));
-  const int images = request_.images_size();
+  ASSIGN_OR_RETURN(model_, context_.state->ModelFor(Method::ModelName(request_)));
+  ASSIGN_OR_RETURN(const int64_t images, Method::ImageCount(request_));
   if (images < 1 || images > context_.max_images) {
     return absl::InvalidArgumentError(absl::StrCat(
         "request has ", images, " images, expected 1 to ", context_.max_images, " (--max-images)"));
   }
+  images_ = static_cast<int>(images);
   ASSIGN_OR_RETURN(options_, Method::ReadOptions(request_, *model_));
   InferenceJob::Options options;
   options.model = model_;
   options.tenant = tenant_->index;
   ASSIGN_OR_RETURN(options.rungs, Resolve());
-  RETURN_IF_ERROR(SetDeadlines(deadline, options));
+  SetDeadlines(deadline, options);
   requested_compute_ = options.rungs.requested_compute;
   RETURN_IF_ERROR(Admit(options.rungs));
   options.embedding = Method::Embedding(options_);
-  options.logits = Method::kLogits;
+  options.logits = Method::Logits(options_);
   options.max_pixels = context_.max_pixels;
+  options.image_faults = image_faults_;
   job_.emplace(std::move(options));
-  return job_->Start(request_.images(), context_.executor, [this] { Finish(); });
+  return job_->Start(*options_.images, context_.executor, [this] { Finish(); });
 }
 
 template <typename Method>
 absl::StatusOr<RungInterval> Exchange<Method>::Resolve() const {
   const ServedModel& model = *model_;
-  ASSIGN_OR_RETURN(const Budget budget, ReadBudget(request_.budget()));
+  const Budget& budget = options_.budget;
   const BudgetLimits limits = LimitsOf(model, tenant_->policy, context_.governor->Get());
   LatencyEstimate latency;
   const bool needs_latency =
@@ -103,34 +94,28 @@ absl::StatusOr<RungInterval> Exchange<Method>::Resolve() const {
 }
 
 template <typename Method>
-absl::Status Exchange<Method>::SetDeadlines(absl::Time deadline,
-                                            InferenceJob::Options& options) const {
-  options.hard_deadline = deadline;
-  if (request_.has_timeout()) {
-    ASSIGN_OR_RETURN(const absl::Duration timeout, PositiveDuration(request_.timeout(), "timeout"));
-    options.hard_deadline = std::min(options.hard_deadline, arrival_ + timeout);
-  }
+void Exchange<Method>::SetDeadlines(absl::Time deadline, InferenceJob::Options& options) const {
+  const absl::Duration timeout = options_.timeout.value_or(absl::InfiniteDuration());
+  options.hard_deadline = std::min(deadline, arrival_ + timeout);
   options.soft_deadline = SoftDeadline(*model_, tenant_->policy, arrival_);
-  return absl::OkStatus();
 }
 
 template <typename Method>
 absl::Status Exchange<Method>::Admit(RungInterval& rungs) {
-  const int images = request_.images_size();
-  absl::StatusOr<UsageGrant> grant = ChargeTenant(*model_, *tenant_, images, rungs);
+  absl::StatusOr<UsageGrant> grant = ChargeTenant(*model_, *tenant_, images_, rungs);
   // What is above a rate limit is no demand: more machines would not serve it either.
   if (grant.ok() || GetReason(grant.status()) == kReasonConcurrency) CountDemand(rungs);
   if (!grant.ok()) return grant.status();
   grant_ = *std::move(grant);
   if (tenant_->policy.priority != PriorityClass::kBatch) return absl::OkStatus();
-  return CheckQueueRoom(tenant_->policy, context_.executor->Stats().queued.items, images,
+  return CheckQueueRoom(tenant_->policy, context_.executor->Stats().queued.items, images_,
                         context_.max_queue_items);
 }
 
 template <typename Method>
 void Exchange<Method>::CountDemand(const RungInterval& rungs) const {
   if (model_->latency == nullptr) return;
-  context_.metrics->RecordDemand(request_.images_size() * model_->latency->TaskTime(rungs.wanted));
+  context_.metrics->RecordDemand(images_ * model_->latency->TaskTime(rungs.wanted));
 }
 
 template <typename Method>
@@ -142,45 +127,9 @@ void Exchange<Method>::Cancel() {
 
 template <typename Method>
 void Exchange<Method>::Finish() {
-  const absl::Status fault = RequestFault();
-  if (fault.ok()) FillReply();
+  const absl::Status fault = job_->RequestFault();
+  if (fault.ok()) Method::FillReply(*job_, options_, response_);
   End(fault);
-}
-
-template <typename Method>
-absl::Status Exchange<Method>::RequestFault() const {
-  absl::Status fault;
-  for (size_t i = 0; i < job_->size(); ++i) {
-    const InferenceJob::Outcome& outcome = job_->outcome(i);
-    if (outcome.status.ok()) return absl::OkStatus();
-    if (!outcome.image_fault && fault.ok()) fault = OfImage(i, outcome.status);
-  }
-  return fault;
-}
-
-template <typename Method>
-void Exchange<Method>::FillReply() {
-  for (size_t i = 0; i < job_->size(); ++i) {
-    const InferenceJob::Outcome& outcome = job_->outcome(i);
-    typename Method::Item* item = response_->add_items();
-    if (outcome.status.ok()) {
-      Method::FillResult(outcome.task->item(), options_, *model_, item);
-    } else {
-      *item->mutable_error() = ToItemError(OfImage(i, outcome.status));
-    }
-    if (outcome.task != nullptr && outcome.task->execution().rung.has_value()) {
-      FillReceipt(*model_, job_->rungs(), outcome.task->execution(), options_.embedding_space_id,
-                  item->mutable_receipt());
-    }
-  }
-}
-
-template <typename Method>
-void Exchange<Method>::FillFault(const absl::Status& fault) {
-  response_->clear_items();
-  const int images = std::clamp(request_.images_size(), 1, context_.max_images);
-  const google::rpc::Status error = ToItemError(fault);
-  for (int i = 0; i < images; ++i) *response_->add_items()->mutable_error() = error;
 }
 
 template <typename Method>
@@ -212,7 +161,7 @@ std::optional<double> Exchange<Method>::LowestServedCompute() const {
 template <typename Method>
 void Exchange<Method>::CountItems(const absl::Status& status) const {
   if (!requested_compute_.has_value()) return;  // refused before that: no items yet
-  for (int i = 0; i < request_.images_size(); ++i) {
+  for (int i = 0; i < images_; ++i) {
     // What Submit() refused has no outcome but the request's, except for images with a fault.
     const bool has_outcome = job_.has_value() && i < static_cast<int>(job_->size()) &&
                              (job_->outcome(i).task != nullptr || !job_->outcome(i).status.ok());
@@ -269,7 +218,7 @@ void Exchange<Method>::Log(const absl::Status& status, absl::Duration duration) 
   LogFields fields = {{"method", Method::kName},
                       {"tenant", TenantName()},
                       {"id", request_.id()},
-                      {"images", request_.images_size()},
+                      {"images", images_},
                       {"duration_ms", absl::ToDoubleMilliseconds(duration)}};
   if (status.ok()) return context_.log->Debug("request_done", fields);
   const RpcError error = ToRpcError(status);
@@ -285,5 +234,6 @@ void Exchange<Method>::Log(const absl::Status& status, absl::Duration duration) 
 
 template class Exchange<EmbedMethod>;
 template class Exchange<ClassifyMethod>;
+template class Exchange<InferMethod>;
 
 }  // namespace snapvit

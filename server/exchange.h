@@ -1,5 +1,5 @@
-// Exchange: one inference request and its reply, whatever carries them: a unary call or a message
-// of a stream. It finds the tenant, checks the request, resolves its budget, has the images
+// Exchange: one inference request and its reply, whatever carries them: a unary call, a message of
+// a stream, HTTP. It finds the tenant, checks the request, resolves its budget, has the images
 // computed, and fills the reply.
 #ifndef SNAPVIT_SERVER_EXCHANGE_H_
 #define SNAPVIT_SERVER_EXCHANGE_H_
@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/caller.h"
+#include "server/infer_method.h"
 #include "server/inference_context.h"
 #include "server/inference_job.h"
 #include "server/inference_methods.h"
@@ -25,10 +26,15 @@ namespace snapvit {
 template <typename Method>
 class Exchange {
  public:
-  // All are borrowed and outlive the exchange.
+  // Pointers are borrowed and outlive the exchange.
   Exchange(const InferenceContext* context, const Caller* caller,
-           const typename Method::Request* request, typename Method::Response* response)
-      : context_(*context), caller_(*caller), request_(*request), response_(response) {}
+           const typename Method::Request* request, typename Method::Response* response,
+           InferenceJob::ImageFaults image_faults = Method::kImageFaults)
+      : context_(*context),
+        caller_(*caller),
+        request_(*request),
+        response_(response),
+        image_faults_(image_faults) {}
 
   // `deadline`: until when the transport waits, on the context's clock. `on_done` is called once,
   // on any thread, possibly before this returns, with the fault of the request or OK and the reply
@@ -38,24 +44,16 @@ class Exchange {
   // Gives up what is not computed yet: nobody waits for the reply.
   void Cancel();
 
-  // Fills the reply with `fault` as the error of every image (of one, if the request has none), for
-  // streams, where the fault of a message must not end the call. REQUIRES: on_done was called with
-  // this fault.
-  void FillFault(const absl::Status& fault);
-
  private:
   absl::Status Submit(absl::Time deadline);
   absl::StatusOr<RungInterval> Resolve() const;
   // Charges the tenant, which may lower the rungs, and counts what it asks for.
   absl::Status Admit(RungInterval& rungs);
-  absl::Status SetDeadlines(absl::Time deadline, InferenceJob::Options& options) const;
+  void SetDeadlines(absl::Time deadline, InferenceJob::Options& options) const;
   void CountDemand(const RungInterval& rungs) const;
 
   // All images have ended.
   void Finish();
-  // The reason to fail the whole request: nothing was served, and not for the images' own faults.
-  absl::Status RequestFault() const;
-  void FillReply();
   void End(const absl::Status& status);
   void CountItems(const absl::Status& status) const;
   void CountServedItem(const Execution& execution) const;
@@ -68,11 +66,13 @@ class Exchange {
   const Caller& caller_;
   const typename Method::Request& request_;
   typename Method::Response* const response_;
+  const InferenceJob::ImageFaults image_faults_;
 
   absl::Time arrival_;
   std::function<void(const absl::Status&)> on_done_;
   TenantPtr tenant_;  // null: not known (yet)
   std::shared_ptr<const ServedModel> model_;
+  int images_ = 0;  // once their number was found to be allowed
   typename Method::Options options_;
   std::optional<double> requested_compute_;  // once the budget was understood
   UsageGrant grant_;                         // from admission to the end
@@ -81,6 +81,7 @@ class Exchange {
 
 extern template class Exchange<EmbedMethod>;
 extern template class Exchange<ClassifyMethod>;
+extern template class Exchange<InferMethod>;
 
 }  // namespace snapvit
 

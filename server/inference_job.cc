@@ -3,9 +3,23 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 
 namespace snapvit {
+namespace {
+
+// `status` with the image it is about in front of its message; reasons stay.
+absl::Status OfImage(size_t image, const absl::Status& status) {
+  absl::Status named(status.code(), absl::StrCat("images[", image, "]: ", status.message()));
+  status.ForEachPayload([&named](absl::string_view type, const absl::Cord& payload) {
+    named.SetPayload(type, payload);
+  });
+  return named;
+}
+
+}  // namespace
 
 InferenceJob::InferenceJob(Options options)
     : options_(std::move(options)), limits_{options_.max_pixels, options_.model->preprocessing} {}
@@ -36,7 +50,8 @@ absl::Status InferenceJob::Start(const google::protobuf::RepeatedPtrField<v1::Im
   for (int i = 0; i < images.size(); ++i) {
     absl::StatusOr<ImageInput> input = ReadImageInput(images[i], limits_);
     if (!input.ok()) {
-      outcomes_[i] = {input.status(), /*image_fault=*/true, nullptr};
+      outcomes_[i] = {OfImage(i, input.status()), /*image_fault=*/true, nullptr};
+      if (options_.image_faults == ImageFaults::kOfAll) return outcomes_[i].status;
       continue;
     }
     tasks_.push_back(MakeTask(*std::move(input)));
@@ -67,8 +82,21 @@ void InferenceJob::TaskDone() {
 void InferenceJob::CollectOutcomes() {
   for (size_t i = 0; i < tasks_.size(); ++i) {
     const ImageTask& task = *tasks_[i];
-    outcomes_[task_images_[i]] = {task.status(), task.image_fault(), &task};
+    const size_t image = task_images_[i];
+    const absl::Status status = task.status().ok() ? task.status() : OfImage(image, task.status());
+    outcomes_[image] = {status, task.image_fault(), &task};
   }
+}
+
+absl::Status InferenceJob::RequestFault() const {
+  const bool apart = options_.image_faults == ImageFaults::kApart;
+  absl::Status fault;
+  for (const Outcome& outcome : outcomes_) {
+    if (outcome.status.ok() && apart) return absl::OkStatus();
+    if (apart && outcome.image_fault) continue;
+    if (fault.ok()) fault = outcome.status;
+  }
+  return fault;
 }
 
 }  // namespace snapvit

@@ -26,6 +26,12 @@ namespace snapvit {
 // owns it.
 class InferenceJob final : public ImageTask::Owner {
  public:
+  // What a fault of one image's own means for the others.
+  enum class ImageFaults {
+    kApart,  // nothing
+    kOfAll,  // the request fails with it
+  };
+
   struct Options {
     std::shared_ptr<const ServedModel> model;
     RungInterval rungs;  // of the model's ladder
@@ -35,11 +41,12 @@ class InferenceJob final : public ImageTask::Owner {
     EmbeddingKind embedding = EmbeddingKind::kNone;
     bool logits = false;
     size_t max_pixels = 0;
+    ImageFaults image_faults = ImageFaults::kApart;
   };
 
   // What became of an image.
   struct Outcome {
-    absl::Status status;
+    absl::Status status;       // an error names the image
     bool image_fault = false;  // the failure is the image's own, not the request's or the server's
     const ImageTask* task = nullptr;  // null if the image never got into the queue
   };
@@ -48,7 +55,8 @@ class InferenceJob final : public ImageTask::Owner {
 
   // Submits the images, whose bytes outlive the job; an image with a fault that its header shows is
   // not submitted. OK: `on_done` is called once, on any thread, possibly before this returns; it
-  // may destroy the job. Else the executor's error, and `on_done` is not called.
+  // may destroy the job. Else the executor's error or, with kOfAll, the first such fault, and
+  // `on_done` is not called.
   absl::Status Start(const google::protobuf::RepeatedPtrField<v1::Image>& images,
                      Executor* executor, std::function<void()> on_done);
 
@@ -60,6 +68,9 @@ class InferenceJob final : public ImageTask::Owner {
   // images).
   size_t size() const { return outcomes_.size(); }
   const Outcome& outcome(size_t image) const { return outcomes_[image]; }
+  // The reason to fail the whole request: with kOfAll the first fault; else that nothing was
+  // served, and not for the images' own faults.
+  absl::Status RequestFault() const;
 
   const ServedModel& model() const { return *options_.model; }
   const RungInterval& rungs() const { return options_.rungs; }

@@ -3,9 +3,7 @@
 #ifndef SNAPVIT_SERVER_INFERENCE_SERVICE_H_
 #define SNAPVIT_SERVER_INFERENCE_SERVICE_H_
 
-#include "server/active_calls.h"
 #include "server/inference_context.h"
-#include "server/stream_set.h"
 #include "snapvit/v1/inference.grpc.pb.h"
 
 namespace snapvit {
@@ -14,11 +12,6 @@ namespace snapvit {
 class InferenceService final : public v1::Inference::CallbackService {
  public:
   explicit InferenceService(InferenceContext context) : context_(std::move(context)) {}
-
-  // Ends all streams, once their replies are sent. Unary calls end by themselves.
-  void DrainStreams() { streams_.Drain(); }
-  // Waits until the replies of all calls have left; false if that takes longer than `timeout`.
-  bool AwaitReplies(absl::Duration timeout) { return calls_.AwaitNone(timeout); }
 
   grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* rpc, const v1::EmbedRequest* request,
                                   v1::EmbedResponse* response) override;
@@ -32,8 +25,6 @@ class InferenceService final : public v1::Inference::CallbackService {
 
  private:
   const InferenceContext context_;
-  StreamSet streams_;
-  ActiveCalls calls_;
 };
 
 }  // namespace snapvit

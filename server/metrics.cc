@@ -112,9 +112,9 @@ const Buckets& FidelityBuckets() {
   return *buckets;
 }
 
-constexpr RpcMethod kMethods[] = {RpcMethod::kEmbed, RpcMethod::kClassify};
+constexpr RpcMethod kMethods[] = {RpcMethod::kEmbed, RpcMethod::kClassify, RpcMethod::kInfer};
 const std::vector<std::string>& MethodNames() {
-  static const auto* const names = new std::vector<std::string>{"embed", "classify"};
+  static const auto* const names = new std::vector<std::string>{"embed", "classify", "infer"};
   return *names;
 }
 const std::vector<std::string>& DegradedReasons() {

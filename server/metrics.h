@@ -17,7 +17,7 @@
 
 namespace snapvit {
 
-enum class RpcMethod { kEmbed, kClassify };
+enum class RpcMethod { kEmbed, kClassify, kInfer };
 
 // Label `budget` of a compute share: ceil(10·compute − 1e-6)/10 as "%.1f"; "none" if nothing was
 // served.

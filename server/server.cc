@@ -31,6 +31,7 @@
 #include "server/listeners.h"
 #include "server/model_host.h"
 #include "server/models_service.h"
+#include "server/open_inference_service.h"
 #include "server/real_engine.h"
 #include "server/scheduler_metrics.h"
 #include "server/simulated_engine.h"
@@ -116,7 +117,8 @@ ModelHost::Options HostOptions(const ServerOptions& options) {
 // Health checkers ask for the whole server or for one service; all follow the model.
 void TellHealth(grpc::Server& server, bool serving) {
   server.GetHealthCheckService()->SetServingStatus(serving);
-  for (const char* service : {"snapvit.v1.Inference", "snapvit.v1.Models"}) {
+  for (const char* service :
+       {"snapvit.v1.Inference", "snapvit.v1.Models", "inference.GRPCInferenceService"}) {
     server.GetHealthCheckService()->SetServingStatus(service, serving);
   }
 }
@@ -204,7 +206,10 @@ class ServerImpl final : public Server {
 
   std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<Executor> executor_;
+  ActiveCalls calls_;
+  StreamSet streams_;
   std::unique_ptr<InferenceService> inference_;
+  std::unique_ptr<OpenInferenceService> open_inference_;
   std::unique_ptr<ModelsService> models_;
   std::unique_ptr<AdminService> admin_;
   GrpcListener grpc_;
@@ -265,6 +270,8 @@ InferenceContext ServerImpl::Context() {
   context.metrics = &metrics_;
   context.log = &log_;
   context.failure_log = &failure_log_;
+  context.calls = &calls_;
+  context.streams = &streams_;
   context.max_images = options_.max_images;
   context.max_pixels = options_.max_pixels;
   context.max_queue_items = options_.max_queue_items;
@@ -292,6 +299,7 @@ AdminContext ServerImpl::MakeAdminContext() {
 
 absl::Status ServerImpl::StartListeners() {
   inference_ = std::make_unique<InferenceService>(Context());
+  open_inference_ = std::make_unique<OpenInferenceService>(Context(), SNAPVIT_VERSION);
   models_ = std::make_unique<ModelsService>(&state_, access_->authenticator());
   admin_ = std::make_unique<AdminService>(MakeAdminContext());
   GrpcListenerOptions grpc;
@@ -301,7 +309,7 @@ absl::Status ServerImpl::StartListeners() {
   if (access_->tls() != nullptr) {
     grpc.credentials = MakeTlsCredentials(access_->tls(), options_.tls_client_auth);
   }
-  grpc::Service* const services[] = {inference_.get(), models_.get()};
+  grpc::Service* const services[] = {inference_.get(), open_inference_.get(), models_.get()};
   ASSIGN_OR_RETURN(grpc_, StartGrpc(grpc, services));
   state_.OnServingChanged([this](bool serving) { OnServingChanged(serving); });
   TellHealth(*grpc_.server, /*serving=*/false);
@@ -348,7 +356,7 @@ void ServerImpl::Stop(const absl::Status& failure) {
 
 void ServerImpl::BeginDrain(absl::Duration grace) {
   state_.SetPhase(Phase::kDraining, 0);
-  inference_->DrainStreams();
+  streams_.Drain();
   absl::MutexLock lock(&mu_);
   if (stopping_ || drain_thread_.joinable()) return;
   log_.Info("draining", {{"by", "Admin.Drain"}, {"grace_s", absl::ToDoubleSeconds(grace)}});
@@ -367,11 +375,11 @@ bool ServerImpl::Drain() {
   const bool was_serving = state_.Get().serving();
   state_.SetPhase(Phase::kDraining, 0);
   engine_->Stop();
-  inference_->DrainStreams();
+  streams_.Drain();
   bool complete = executor_->Drain(options_.drain_grace);
   if (was_serving) absl::SleepFor(kFarewell);
   const absl::Duration left = options_.drain_grace - (Clock::Monotonic()->Now() - start);
-  complete &= inference_->AwaitReplies(std::max(left, kReplyTime));
+  complete &= calls_.AwaitNone(std::max(left, kReplyTime));
   // What is open now are connections of clients that sleep: nothing is gained by waiting for them.
   grpc_.server->Shutdown(std::chrono::system_clock::now());
   grpc_.server.reset();

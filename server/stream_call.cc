@@ -14,16 +14,15 @@
 namespace snapvit {
 
 template <typename Method>
-StreamCall<Method>::StreamCall(const InferenceContext* context, ActiveCalls* calls,
-                               grpc::CallbackServerContext* rpc, StreamSet* streams)
-    : context_(context), calls_(calls), rpc_(rpc), streams_(streams), caller_(*rpc) {
-  calls_->Started();
+StreamCall<Method>::StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc)
+    : context_(context), rpc_(rpc), caller_(*rpc) {
+  context_->calls->Started();
   const absl::Status known = context_->authenticator->Authenticate(caller_).status();
   if (!known.ok()) {
     Refuse(known);
     return;
   }
-  streams_->Add(this);
+  context_->streams->Add(this);
   {
     absl::MutexLock lock(&mu_);
     ++advancing_;
@@ -41,7 +40,7 @@ void StreamCall<Method>::OnReadDone(bool ok) {
     MessagePtr message = std::move(reading_);
     reading_ = nullptr;
     if (ok) {
-      message->images = std::max<size_t>(1, message->request.images_size());
+      message->images = std::max<int64_t>(1, Method::ImageCount(message->request).value_or(0));
       waiting_ = std::move(message);
     } else {
       no_more_reads_ = true;
@@ -52,7 +51,9 @@ void StreamCall<Method>::OnReadDone(bool ok) {
 
 template <typename Method>
 void StreamCall<Method>::OnMessageDone(const MessagePtr& message, const absl::Status& status) {
-  if (!status.ok()) message->exchange.FillFault(status);
+  if (!status.ok()) {
+    Method::FillFault(message->request, status, context_->max_images, &message->reply);
+  }
   {
     absl::MutexLock lock(&mu_);
     ++advancing_;
@@ -103,8 +104,8 @@ void StreamCall<Method>::Drain() {
 
 template <typename Method>
 void StreamCall<Method>::OnDone() {
-  streams_->Remove(this);
-  calls_->Ended();
+  context_->streams->Remove(this);
+  context_->calls->Ended();
   delete this;
 }
 
@@ -117,7 +118,7 @@ void StreamCall<Method>::Advance() {
     absl::MutexLock lock(&mu_);
     actions = NextActionsLocked();
   }
-  if (actions.write != nullptr) this->StartWrite(&actions.write->response);
+  if (actions.write != nullptr) this->StartWrite(&actions.write->reply);
   if (actions.read != nullptr) this->StartRead(&actions.read->request);
   if (actions.start != nullptr) StartMessage(actions.start);
   bool drained = false;
@@ -212,5 +213,6 @@ void StreamCall<Method>::FinishWith(const absl::Status& status) {
 
 template class StreamCall<EmbedMethod>;
 template class StreamCall<ClassifyMethod>;
+template class StreamCall<InferMethod>;
 
 }  // namespace snapvit

@@ -1,4 +1,5 @@
-// StreamCall: one EmbedStream or ClassifyStream call, as a reactor of gRPC's callback API.
+// StreamCall: one EmbedStream, ClassifyStream or ModelStreamInfer call, as a reactor of gRPC's
+// callback API.
 #ifndef SNAPVIT_SERVER_STREAM_CALL_H_
 #define SNAPVIT_SERVER_STREAM_CALL_H_
 
@@ -11,7 +12,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "server/active_calls.h"
 #include "server/caller.h"
 #include "server/exchange.h"
 #include "server/stream_set.h"
@@ -23,31 +23,30 @@ namespace snapvit {
 inline constexpr size_t kMaxStreamImages = 64;
 
 // Reads messages while there is room, has several computed at the same time, and writes the replies
-// in the order in which they become ready. A message's fault is reported as the error of each of
-// its items. The call ends when the client has closed its side (OK) or the server drains
-// (UNAVAILABLE, DRAINING), after the last reply. A caller that is no tenant is refused before
-// anything is read; the tenant is looked up again for every message, so that a tenants file that
-// changes holds for what comes later.
+// in the order in which they become ready. A message's fault is reported in its reply. The call
+// ends when the client has closed its side (OK) or the server drains (UNAVAILABLE, DRAINING), after
+// the last reply. A caller that is no tenant is refused before anything is read; the tenant is
+// looked up again for every message, so that a tenants file that changes holds for what comes
+// later.
 //
 // Deletes itself when gRPC has done with it. The state is guarded by mu_; gRPC operations and
 // exchanges are started without it.
 template <typename Method>
 class StreamCall final
-    : public grpc::ServerBidiReactor<typename Method::Request, typename Method::Response>,
+    : public grpc::ServerBidiReactor<typename Method::Request, typename Method::StreamReply>,
       public StreamSet::Stream {
  public:
   // All are borrowed and outlive the call.
-  StreamCall(const InferenceContext* context, ActiveCalls* calls, grpc::CallbackServerContext* rpc,
-             StreamSet* streams);
+  StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc);
 
   void Drain() override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Message {
     Message(const InferenceContext* context, const Caller* caller)
-        : exchange(context, caller, &request, &response) {}
+        : exchange(context, caller, &request, Method::ResponseOf(&reply)) {}
     typename Method::Request request;
-    typename Method::Response response;
+    typename Method::StreamReply reply;
     Exchange<Method> exchange;
     size_t images = 0;     // that count against kMaxStreamImages, at least 1
     bool started = false;  // exchange.Start() has returned: it may be cancelled
@@ -84,9 +83,7 @@ class StreamCall final
   void FinishWith(const absl::Status& status);
 
   const InferenceContext* const context_;
-  ActiveCalls* const calls_;
   grpc::CallbackServerContext* const rpc_;
-  StreamSet* const streams_;
   const Caller caller_;
 
   absl::Mutex mu_;
@@ -106,6 +103,7 @@ class StreamCall final
 
 extern template class StreamCall<EmbedMethod>;
 extern template class StreamCall<ClassifyMethod>;
+extern template class StreamCall<InferMethod>;
 
 }  // namespace snapvit
 

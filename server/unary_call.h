@@ -1,10 +1,9 @@
-// UnaryCall: one Embed or Classify call, as a reactor of gRPC's callback API.
+// UnaryCall: one Embed, Classify or ModelInfer call, as a reactor of gRPC's callback API.
 #ifndef SNAPVIT_SERVER_UNARY_CALL_H_
 #define SNAPVIT_SERVER_UNARY_CALL_H_
 
 #include <grpcpp/support/server_callback.h>
 
-#include "server/active_calls.h"
 #include "server/caller.h"
 #include "server/exchange.h"
 #include "server/rpc_deadline.h"
@@ -17,9 +16,12 @@ template <typename Method>
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
   // All are borrowed and outlive the call.
-  UnaryCall(const InferenceContext* context, ActiveCalls* calls, grpc::CallbackServerContext* rpc,
+  UnaryCall(const InferenceContext* context, grpc::CallbackServerContext* rpc,
             const typename Method::Request* request, typename Method::Response* response)
-      : calls_(calls), rpc_(rpc), caller_(*rpc), exchange_(context, &caller_, request, response) {
+      : calls_(context->calls),
+        rpc_(rpc),
+        caller_(*rpc),
+        exchange_(context, &caller_, request, response) {
     calls_->Started();
     exchange_.Start(WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
                     [this](const absl::Status& status) { FinishUnary(rpc_, this, status); });

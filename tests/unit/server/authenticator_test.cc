@@ -155,7 +155,7 @@ TEST_F(AuthenticationTest, AStreamOfAStrangerIsRefusedBeforeItIsRead) {
   const grpc::Status status = stream->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
   EXPECT_EQ(engine_.computed(), 0);
-  service_->DrainStreams();
+  streams_.Drain();
   EXPECT_THAT(metrics_.Expose(),
               HasSubstr("snapvit_requests_total{code=\"UNAUTHENTICATED\",method=\"embed\","
                         "model=\"tiny\",tenant=\"other\"} 1\n"));

@@ -89,7 +89,10 @@ void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   context_.metrics = &metrics_;
   context_.log = &log_;
   context_.failure_log = &failure_log_;
-  service_ = std::make_unique<InferenceService>(context_);
+  context_.calls = &calls_;
+  context_.streams = &streams_;
+  inference_service_ = std::make_unique<InferenceService>(context_);
+  open_inference_service_ = std::make_unique<OpenInferenceService>(context_, "0.0.1");
   models_service_ = std::make_unique<ModelsService>(&state_, authenticator_.get());
   admin_context_.state = &state_;
   admin_context_.executor = executor_.get();
@@ -100,13 +103,15 @@ void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   admin_context_.log = &log_;
   admin_service_ = std::make_unique<AdminService>(admin_context_);
   grpc::ServerBuilder builder;
-  builder.RegisterService(service_.get());
+  builder.RegisterService(inference_service_.get());
+  builder.RegisterService(open_inference_service_.get());
   builder.RegisterService(models_service_.get());
   builder.RegisterService(admin_service_.get());
   server_ = builder.BuildAndStart();
   const auto channel = server_->InProcessChannel({});
   inference_ = v1::Inference::NewStub(channel);
   models_ = v1::Models::NewStub(channel);
+  open_inference_ = inference::GRPCInferenceService::NewStub(channel);
   admin_ = v1::Admin::NewStub(channel);
   if (model == nullptr) return;
   state_.SetModel(std::move(model));

@@ -14,12 +14,15 @@
 
 #include "core/scheduling/executor.h"
 #include "google/rpc/error_details.pb.h"
+#include "server/active_calls.h"
 #include "server/admin_service.h"
 #include "server/authenticator.h"
 #include "server/governor_control.h"
 #include "server/inference_service.h"
 #include "server/models_service.h"
+#include "server/open_inference_service.h"
 #include "server/scheduler_metrics.h"
+#include "server/stream_set.h"
 #include "server/tenant_directory.h"
 #include "snapvit/v1/admin.grpc.pb.h"
 #include "snapvit/v1/inference.grpc.pb.h"
@@ -76,6 +79,7 @@ class ServiceTest : public ::testing::Test {
   const TemporaryFolder& folder() const { return folder_; }
 
   std::unique_ptr<v1::Models::Stub> models_;
+  std::unique_ptr<inference::GRPCInferenceService::Stub> open_inference_;
   std::unique_ptr<v1::Admin::Stub> admin_;
   GatedEngine engine_;
   ServingState state_{"tiny"};
@@ -85,7 +89,8 @@ class ServiceTest : public ::testing::Test {
   AdminContext admin_context_;  // taken by Start(): hooks are the test's
   std::unique_ptr<TenantDirectory> tenants_;
   std::unique_ptr<Executor> executor_;
-  std::unique_ptr<InferenceService> service_;
+  ActiveCalls calls_;
+  StreamSet streams_;
 
  private:
   Logger log_;
@@ -94,6 +99,8 @@ class ServiceTest : public ::testing::Test {
   TemporaryFolder folder_;
   std::unique_ptr<Authenticator> authenticator_;
   SchedulerMetrics scheduler_metrics_;
+  std::unique_ptr<InferenceService> inference_service_;
+  std::unique_ptr<OpenInferenceService> open_inference_service_;
   std::unique_ptr<ModelsService> models_service_;
   std::unique_ptr<AdminService> admin_service_;
   std::unique_ptr<grpc::Server> server_;
