@@ -75,6 +75,11 @@ void AccessFiles::WarnOfOpenDoors() const {
     log_.Warning("keys_travel_in_clear",
                  {{"address", options_.listen.ToString()}, {"remedy", "--tls-cert and --tls-key"}});
   }
+  if (!options_.tenants.empty() && !options_.http.IsLoopback()) {
+    log_.Warning("keys_travel_in_clear",
+                 {{"address", options_.http.ToString()},
+                  {"remedy", "--http on loopback, a proxy with TLS before it"}});
+  }
 }
 
 void AccessFiles::OnTenantsReload(const absl::Status& status) {

@@ -53,6 +53,30 @@ absl::StatusOr<std::optional<FloorTarget>> ReadFloor(const v1::Budget& proto) {
   return floor;
 }
 
+// Sets the target of a proto, one overload a kind.
+struct SetTarget {
+  v1::Budget& proto;
+
+  void operator()(const ComputeTarget& target) { proto.set_compute(target.share); }
+  void operator()(const SparsityTarget& target) { proto.set_sparsity(target.share); }
+  void operator()(const GflopsTarget& target) { proto.set_gflops(target.gflops); }
+  void operator()(const LatencyTarget& target) {
+    SetDuration(target.duration, proto.mutable_latency());
+  }
+  void operator()(const FidelityTarget& target) { proto.set_fidelity(target.fidelity); }
+  void operator()(const RatiosTarget& target) {
+    proto.mutable_ratios()->set_mlp(target.mlp);
+    proto.mutable_ratios()->set_heads(target.heads);
+  }
+};
+
+struct SetFloor {
+  v1::Budget& proto;
+
+  void operator()(const ComputeTarget& floor) { proto.set_floor_compute(floor.share); }
+  void operator()(const FidelityTarget& floor) { proto.set_floor_fidelity(floor.fidelity); }
+};
+
 }  // namespace
 
 absl::StatusOr<Budget> ReadBudget(const v1::Budget& proto) {
@@ -61,6 +85,14 @@ absl::StatusOr<Budget> ReadBudget(const v1::Budget& proto) {
   ASSIGN_OR_RETURN(budget.floor, ReadFloor(proto));
   budget.strict = proto.strict();
   return budget;
+}
+
+v1::Budget WriteBudget(const Budget& budget) {
+  v1::Budget proto;
+  if (budget.target.has_value()) std::visit(SetTarget{proto}, *budget.target);
+  if (budget.floor.has_value()) std::visit(SetFloor{proto}, *budget.floor);
+  proto.set_strict(budget.strict);
+  return proto;
 }
 
 }  // namespace snapvit

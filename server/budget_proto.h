@@ -1,4 +1,4 @@
-// From the protocol's Budget to the core's.
+// The protocol's Budget and the core's.
 #ifndef SNAPVIT_SERVER_BUDGET_PROTO_H_
 #define SNAPVIT_SERVER_BUDGET_PROTO_H_
 
@@ -12,6 +12,9 @@ namespace snapvit {
 // NaN, 7). Whether target and floor go together is not checked here: that needs the ladder
 // (ResolveBudget).
 absl::StatusOr<Budget> ReadBudget(const v1::Budget& proto);
+
+// What `budget` leaves open stays unset.
+v1::Budget WriteBudget(const Budget& budget);
 
 }  // namespace snapvit
 

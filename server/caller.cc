@@ -3,6 +3,8 @@
 #include <grpc/grpc_security_constants.h>
 #include <grpcpp/security/auth_context.h>
 
+#include <utility>
+
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -43,20 +45,28 @@ std::vector<std::string> CertificateNames(const grpc::AuthContext& context) {
 Caller::Caller(const grpc::CallbackServerContext& rpc) : peer(rpc.peer()) {
   const auto [first, last] = rpc.client_metadata().equal_range(kAuthorization);
   for (auto header = first; header != last; ++header) {
-    const absl::string_view key =
-        BearerKey(absl::string_view(header->second.data(), header->second.size()));
-    if (key.empty() || key_hash.has_value()) {
-      bad_authorization = true;
-      continue;
-    }
-    Sha256 hash;
-    hash.Add(key.data(), key.size());
-    key_hash = hash.HexDigest();
+    AddAuthorization({header->second.data(), header->second.size()});
   }
   const auto context = rpc.auth_context();
   if (context != nullptr && context->IsPeerAuthenticated()) {
     certificate_names = CertificateNames(*context);
   }
+}
+
+Caller::Caller(std::string peer_address, std::span<const std::string> authorizations)
+    : peer(std::move(peer_address)) {
+  for (const std::string& header : authorizations) AddAuthorization(header);
+}
+
+void Caller::AddAuthorization(std::string_view header) {
+  const absl::string_view key = BearerKey(absl::string_view(header.data(), header.size()));
+  if (key.empty() || key_hash.has_value()) {
+    bad_authorization = true;
+    return;
+  }
+  Sha256 hash;
+  hash.Add(key.data(), key.size());
+  key_hash = hash.HexDigest();
 }
 
 }  // namespace snapvit

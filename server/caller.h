@@ -5,7 +5,9 @@
 #include <grpcpp/server_context.h>
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace snapvit {
@@ -17,6 +19,8 @@ struct Caller {
   // From the metadata "authorization: Bearer KEY" and from the client certificate that the
   // transport has verified.
   explicit Caller(const grpc::CallbackServerContext& rpc);
+  // From the Authorization headers of an HTTP request.
+  Caller(std::string peer_address, std::span<const std::string> authorizations);
 
   std::string peer;  // address, for logs
   // SHA-256 of the key in lower-case hexadecimal digits; nothing: no key was sent.
@@ -26,6 +30,9 @@ struct Caller {
   // The names of the verified certificate: its DNS and URI alternative names or, if it has none,
   // its common name. Nothing: no certificate was presented.
   std::optional<std::vector<std::string>> certificate_names;
+
+ private:
+  void AddAuthorization(std::string_view header);
 };
 
 }  // namespace snapvit

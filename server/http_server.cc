@@ -77,10 +77,13 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
 }
 
 HttpServer::HttpServer(Options options)
-    : address_(std::move(options.address)), routes_(std::move(options.routes)) {}
+    : address_(std::move(options.address)),
+      routes_(std::move(options.routes)),
+      calls_(std::move(options.calls)) {}
 
 HttpServer::~HttpServer() {
   if (context_ == nullptr) return;
+  timer_.ExpireAll();
   // civetweb looks at its stop flag only every two seconds, or when somebody connects: so connect.
   std::atomic<bool> stopped = false;
   std::thread waker([this, &stopped] {
@@ -97,28 +100,45 @@ HttpServer::~HttpServer() {
   waker.join();
 }
 
-HttpResponse HttpServer::Respond(const std::string& method, const std::string& path) const {
+HttpResponse HttpServer::Respond(const std::string& method, const std::string& path,
+                                 HttpRequest& request) const {
   const auto route = routes_.find(path);
-  if (route == routes_.end()) {
+  const auto call = calls_.find(path);
+  if (route == routes_.end() && call == calls_.end()) {
     std::vector<std::string> paths;
     for (const auto& known : routes_) paths.push_back(known.first);
+    for (const auto& known : calls_) paths.push_back(known.first);
     return Error(404, absl::StrCat("no page ", PrintableText(path, 64), ", expected one of ",
                                    absl::StrJoin(paths, ", ")));
   }
-  if (method != "GET" && method != "HEAD") {
-    return Error(405, absl::StrCat("method ", PrintableText(method, 16), ", expected GET or HEAD"));
+  if (call != calls_.end()) {
+    if (method == "POST") return call->second(request);
+  } else if (method == "GET" || method == "HEAD") {
+    return route->second();
   }
-  return route->second();
+  const char* allowed = call != calls_.end() ? "POST" : "GET, HEAD";
+  HttpResponse response = Error(405, absl::StrCat("method ", PrintableText(method, 16), " of ",
+                                                  path, ", expected ", allowed));
+  response.headers.emplace_back("Allow", allowed);
+  return response;
 }
 
 int HttpServer::OnRequest(mg_connection* connection) {
-  const mg_request_info* request = mg_get_request_info(connection);
-  const auto* server = static_cast<const HttpServer*>(request->user_data);
-  const std::string method = request->request_method;
-  const std::string path = request->local_uri == nullptr ? "" : request->local_uri;
-  const HttpResponse response = server->Respond(method, path);
-  // A body that nobody reads would be taken for the next request.
-  if (method != "GET" && method != "HEAD") mg_disable_keep_alive(connection);
+  const mg_request_info* info = mg_get_request_info(connection);
+  auto* server = static_cast<HttpServer*>(info->user_data);
+  const std::string method = info->request_method;
+  HttpRequest request(connection, &server->timer_);
+  const HttpResponse response =
+      server->Respond(method, info->local_uri == nullptr ? "" : info->local_uri, request);
+  const bool whole = request.body_read() || !request.has_body();
+  if (!whole) mg_disable_keep_alive(connection);
+  server->Send(connection, response, /*with_body=*/method != "HEAD");
+  if (!whole) request.DropBody();
+  return response.status;
+}
+
+void HttpServer::Send(mg_connection* connection, const HttpResponse& response,
+                      bool with_body) const {
   mg_response_header_start(connection, response.status);
   const auto add = [&](const char* name, const std::string& value) {
     mg_response_header_add(connection, name, value.c_str(), static_cast<int>(value.size()));
@@ -127,10 +147,9 @@ int HttpServer::OnRequest(mg_connection* connection) {
   add("Content-Length", std::to_string(response.body.size()));
   add("Cache-Control", "no-store");
   add("X-Content-Type-Options", "nosniff");
-  if (response.status == 405) add("Allow", "GET, HEAD");
+  for (const auto& [name, value] : response.headers) add(name.c_str(), value);
   mg_response_header_send(connection);
-  if (method != "HEAD") mg_write(connection, response.body.data(), response.body.size());
-  return response.status;
+  if (with_body) mg_write(connection, response.body.data(), response.body.size());
 }
 
 }  // namespace snapvit

@@ -1,6 +1,5 @@
-// HttpServer: a small HTTP/1.1 listener for what people and machines look at: metrics, health,
-// readiness. It answers GET and HEAD of exact paths; nothing is served from disk and no request
-// body is read.
+// HttpServer: a small HTTP/1.1 listener for pages (GET and HEAD: what people and machines look at)
+// and calls (POST), all by exact paths; nothing is served from disk.
 #ifndef SNAPVIT_SERVER_HTTP_SERVER_H_
 #define SNAPVIT_SERVER_HTTP_SERVER_H_
 
@@ -8,9 +7,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/host_port.h"
+#include "server/http_request.h"
+#include "server/socket_timer.h"
 
 struct mg_context;
 struct mg_connection;
@@ -21,17 +24,22 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  // further ones
 };
 
 // Called from any of the server's threads, several at a time. Must not throw.
 using HttpHandler = std::function<HttpResponse()>;
+using HttpCallHandler = std::function<HttpResponse(HttpRequest& request)>;
 
 class HttpServer {
  public:
   struct Options {
-    HostPort address;                           // port 0: any free one
-    std::map<std::string, HttpHandler> routes;  // by exact path, "/metrics"
-    int threads = 3;  // answering at the same time; more connections wait in a short queue
+    HostPort address;                              // port 0: any free one
+    std::map<std::string, HttpHandler> routes;     // pages by exact path, "/metrics"
+    std::map<std::string, HttpCallHandler> calls;  // by exact path, "/v1/embeddings"
+    // Answering at the same time; more connections wait in a short queue. A call holds its thread
+    // until it is answered.
+    int threads = 3;
   };
 
   // Binds and answers at once. FAILED_PRECONDITION, naming the address, if it cannot be bound.
@@ -49,10 +57,14 @@ class HttpServer {
   explicit HttpServer(Options options);
 
   static int OnRequest(mg_connection* connection);
-  HttpResponse Respond(const std::string& method, const std::string& path) const;
+  HttpResponse Respond(const std::string& method, const std::string& path,
+                       HttpRequest& request) const;
+  void Send(mg_connection* connection, const HttpResponse& response, bool with_body) const;
 
   HostPort address_;
   const std::map<std::string, HttpHandler> routes_;
+  const std::map<std::string, HttpCallHandler> calls_;
+  SocketTimer timer_;
   mg_context* context_ = nullptr;
 };
 

@@ -58,7 +58,7 @@ absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
 
 absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
                                                       const Metrics* metrics,
-                                                      const ServingState* state) {
+                                                      const ServingState* state, HttpApi* api) {
   HttpServer::Options http;
   http.address = address;
   http.routes["/metrics"] = [metrics] {
@@ -68,6 +68,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
     return HttpResponse{200, "application/json", "{\"status\":\"ok\"}\n"};
   };
   http.routes["/readyz"] = [state] { return Readiness(*state); };
+  http.calls = api->Calls();
+  // However many calls there are, pages have their threads.
+  http.threads += api->max_calls();
   return HttpServer::Start(std::move(http));
 }
 

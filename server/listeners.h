@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/host_port.h"
+#include "server/http_api.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
 #include "server/serving_state.h"
@@ -36,10 +37,10 @@ absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
                                        std::span<grpc::Service* const> services);
 
 // /metrics, /healthz (200 while the process lives) and /readyz (200 while requests are served, else
-// 503 with state and progress). All are borrowed. Errors as StartGrpc().
+// 503 with state and progress), and the calls of `api`. All are borrowed. Errors as StartGrpc().
 absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
                                                       const Metrics* metrics,
-                                                      const ServingState* state);
+                                                      const ServingState* state, HttpApi* api);
 
 }  // namespace snapvit
 

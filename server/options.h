@@ -54,7 +54,7 @@ struct ServerOptions {
   HostPort http{"127.0.0.1", 8080};
   HostPort admin_listen{"127.0.0.1", 50052};
 
-  // Who may use the gRPC listener. Paths; empty: not set.
+  // Who may use the gRPC and HTTP listeners. Paths; empty: not set.
   std::string tenants;        // not set: one open tenant
   std::string tls_cert;       // PEM; with tls_key; not set: no TLS
   std::string tls_key;        // PEM
@@ -62,10 +62,10 @@ struct ServerOptions {
   TlsClientAuth tls_client_auth = TlsClientAuth::kRequire;
 
   // Limits.
-  int max_images = 64;                             // of one request
-  size_t max_message_bytes = 64 << 20;             // of one gRPC message, in either direction
-  size_t max_pixels = 64'000'000;                  // of one encoded image
-  int max_queue_items = 1024;                      // images that wait
+  int max_images = 64;                  // of one request
+  size_t max_message_bytes = 64 << 20;  // of one gRPC message, in either direction, or HTTP body
+  size_t max_pixels = 64'000'000;       // of one encoded image
+  int max_queue_items = 1024;           // images that wait
   size_t max_queue_bytes = size_t{512} << 20;      // bytes of the images that wait
   absl::Duration drain_grace = absl::Seconds(30);  // from SIGTERM to the exit, at most
 

@@ -119,6 +119,7 @@ RpcError ToRpcError(const absl::Status& status) {
   RpcError error;
   error.reason = ReasonOf(status);
   const std::optional<absl::Duration> wait = RetryWait(status, error.reason);
+  error.retry_after = wait;
   const google::rpc::Status proto = MakeProto(status, error.reason, wait);
   error.status = grpc::Status(static_cast<grpc::StatusCode>(proto.code()), proto.message(),
                               proto.SerializeAsString());

@@ -19,9 +19,10 @@ namespace snapvit {
 inline constexpr char kPushbackTrailer[] = "grpc-retry-pushback-ms";
 
 struct RpcError {
-  grpc::Status status;      // code, message, and the serialised google.rpc.Status as details
-  std::string reason;       // of ErrorInfo, for logs and metrics
-  std::string pushback_ms;  // value of kPushbackTrailer
+  grpc::Status status;  // code, message, and the serialised google.rpc.Status as details
+  std::string reason;   // of ErrorInfo, for logs and metrics
+  std::optional<absl::Duration> retry_after;  // nothing: a retry cannot help
+  std::string pushback_ms;                    // the same as value of kPushbackTrailer
 };
 
 // REQUIRES: !status.ok().

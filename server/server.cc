@@ -26,6 +26,7 @@
 #include "server/admin_service.h"
 #include "server/engine_host.h"
 #include "server/governor_control.h"
+#include "server/http_api.h"
 #include "server/inference_context.h"
 #include "server/inference_service.h"
 #include "server/listeners.h"
@@ -212,6 +213,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<OpenInferenceService> open_inference_;
   std::unique_ptr<ModelsService> models_;
   std::unique_ptr<AdminService> admin_;
+  std::unique_ptr<HttpApi> http_api_;
   GrpcListener grpc_;
   GrpcListener admin_listener_;
   std::unique_ptr<HttpServer> http_;
@@ -318,7 +320,11 @@ absl::Status ServerImpl::StartListeners() {
   admin.flag = "--admin-listen";
   grpc::Service* const admin_services[] = {admin_.get()};
   ASSIGN_OR_RETURN(admin_listener_, StartGrpc(admin, admin_services));
-  ASSIGN_OR_RETURN(http_, StartHttp(options_.http, &metrics_, &state_));
+  HttpApi::Options http;
+  http.max_body_bytes = options_.max_message_bytes;
+  http.certificates_only = !options_.tls_client_ca.empty() && options_.tenants.empty();
+  http_api_ = std::make_unique<HttpApi>(Context(), http);
+  ASSIGN_OR_RETURN(http_, StartHttp(options_.http, &metrics_, &state_, http_api_.get()));
   return absl::OkStatus();
 }
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/error_reason.h"
-#include "server/rpc_code.h"
+#include "server/refused_request.h"
 #include "server/rpc_status.h"
 
 namespace snapvit {
@@ -198,9 +198,7 @@ void StreamCall<Method>::Refuse(const absl::Status& status) {
     no_more_reads_ = true;
     finished_ = true;
   }
-  const grpc::StatusCode code = ToRpcError(status).status.error_code();
-  context_->metrics->RecordRequest(
-      {Method::kRpc, kOtherTenant, RpcCodeName(code), absl::ZeroDuration(), std::nullopt});
+  CountRefused(*context_, Method::kRpc, kOtherTenant, status);
   FinishWith(status);
 }
 

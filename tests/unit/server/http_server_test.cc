@@ -10,6 +10,7 @@
 namespace snapvit {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -24,6 +25,10 @@ class HttpServerTest : public testing::Test {
     };
     options.routes["/readyz"] = [] {
       return HttpResponse{503, "application/json", "{\"ready\":false}"};
+    };
+    options.calls["/echo"] = [](HttpRequest& request) {
+      const auto body = request.ReadBody(/*max_bytes=*/1000, absl::Seconds(30));
+      return HttpResponse{200, "text/plain", body.value_or("")};
     };
     auto server = HttpServer::Start(std::move(options));
     ASSERT_TRUE(server.ok()) << server.status();
@@ -69,6 +74,37 @@ TEST_F(HttpServerTest, OtherMethodsAreRefused) {
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 405 "));
   EXPECT_THAT(reply, HasSubstr("Allow: GET, HEAD\r\n"));
   EXPECT_EQ(reply.find("HTTP/1.1", 1), std::string::npos) << reply;  // one answer only
+}
+
+TEST_F(HttpServerTest, CallsTakePostsAlone) {
+  EXPECT_THAT(HttpExchange(port(),
+                           "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                           "Content-Length: 4\r\n\r\nping"),
+              AllOf(StartsWith("HTTP/1.1 200 OK\r\n"), HasSubstr("\r\n\r\nping")));
+  EXPECT_THAT(HttpGet(port(), "/echo"),
+              AllOf(StartsWith("HTTP/1.1 405 "), HasSubstr("Allow: POST\r\n")));
+}
+
+TEST_F(HttpServerTest, CallsOfOneConnectionFollowEachOther) {
+  const HttpConnection connection(port());
+  const std::string call = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n";
+  for (const char* body : {"ping", "pong"}) {
+    connection.Send(call + body);
+    std::string reply;
+    while (reply.find(body) == std::string::npos) {
+      const std::string part = connection.Receive();
+      ASSERT_NE(part, "") << reply;
+      reply += part;
+    }
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 OK\r\n"));
+  }
+}
+
+TEST_F(HttpServerTest, AnEndDoesNotWaitForBodiesThatDoNotCome) {
+  const HttpConnection connection(port());
+  connection.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nno");
+  server_.reset();
+  connection.ReceiveAll();
 }
 
 TEST_F(HttpServerTest, RefusesOversizedRequests) {

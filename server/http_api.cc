@@ -1,0 +1,117 @@
+#include "server/http_api.h"
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "core/base/error_reason.h"
+#include "core/base/status_macros.h"
+#include "server/caller.h"
+#include "server/exchange.h"
+#include "server/http_api_reply.h"
+#include "server/http_api_request.h"
+#include "server/http_error.h"
+#include "server/refused_request.h"
+
+namespace snapvit {
+namespace {
+
+// How often a waiting call looks whether its client is still there.
+constexpr absl::Duration kLookPeriod = absl::Milliseconds(50);
+
+struct EmbeddingsEndpoint {
+  using Method = EmbedMethod;
+  using Call = EmbeddingsCall;
+  static absl::StatusOr<Call> Read(const std::string& body) { return ReadEmbeddingsCall(body); }
+  static HttpResponse Reply(const Call& call, const Method::Response& response,
+                            const ReplyModel& model) {
+    return EmbeddingsReply(response, model, call.base64);
+  }
+};
+
+struct ClassifyEndpoint {
+  using Method = ClassifyMethod;
+  using Call = ClassifyCall;
+  static absl::StatusOr<Call> Read(const std::string& body) { return ReadClassifyCall(body); }
+  static HttpResponse Reply(const Call&, const Method::Response& response,
+                            const ReplyModel& model) {
+    return ClassifyReply(response, model);
+  }
+};
+
+}  // namespace
+
+std::map<std::string, HttpCallHandler> HttpApi::Calls() {
+  return {
+      {"/v1/embeddings", [this](HttpRequest& http) { return Answer<EmbeddingsEndpoint>(http); }},
+      {"/v1/classify", [this](HttpRequest& http) { return Answer<ClassifyEndpoint>(http); }},
+  };
+}
+
+template <typename Endpoint>
+HttpResponse HttpApi::Answer(HttpRequest& http) {
+  ++calls_;
+  context_.calls->Started();
+  const Caller caller(http.peer(), http.Headers("Authorization"));
+  typename Endpoint::Call call;
+  typename Endpoint::Method::Response response;
+  absl::Status status = Receive<Endpoint>(http, caller, call);
+  if (status.ok()) status = Serve<Endpoint>(http, caller, call, response);
+  context_.calls->Ended();
+  --calls_;
+  if (!status.ok()) return ToHttpError(status);
+  return Endpoint::Reply(
+      call, response, {context_.state->model_name(), context_.state->Get().model->config.tokens()});
+}
+
+// Who it is is asked before the body is read, so that strangers cannot make the server wait for
+// one.
+template <typename Endpoint>
+absl::Status HttpApi::Receive(HttpRequest& http, const Caller& caller,
+                              typename Endpoint::Call& call) {
+  std::string tenant = kOtherTenant;
+  const auto receive = [&] {
+    RETURN_IF_ERROR(Admit());
+    ASSIGN_OR_RETURN(const TenantPtr known, context_.authenticator->Authenticate(caller));
+    tenant = known->policy.name;
+    ASSIGN_OR_RETURN(const std::string body,
+                     http.ReadBody(options_.max_body_bytes, options_.body_time));
+    ASSIGN_OR_RETURN(call, Endpoint::Read(body));
+    return absl::OkStatus();
+  };
+  const absl::Status status = receive();
+  if (!status.ok()) CountRefused(context_, Endpoint::Method::kRpc, tenant, status);
+  return status;
+}
+
+absl::Status HttpApi::Admit() const {
+  if (options_.certificates_only) {
+    return absl::PermissionDeniedError(
+        "this server knows its callers by their certificates, expected a call over gRPC");
+  }
+  if (calls_ <= options_.max_calls) return absl::OkStatus();
+  return WithReason(absl::ResourceExhaustedError(absl::StrCat(
+                        options_.max_calls, " HTTP calls are under way, the most at a time")),
+                    kReasonQueueFull);
+}
+
+template <typename Endpoint>
+absl::Status HttpApi::Serve(HttpRequest& http, const Caller& caller,
+                            const typename Endpoint::Call& call,
+                            typename Endpoint::Method::Response& response) {
+  // OpenAI's clients have no place for the error of one image.
+  Exchange<typename Endpoint::Method> exchange(&context_, &caller, &call.request, &response,
+                                               InferenceJob::ImageFaults::kOfAll);
+  absl::Status status;
+  absl::Notification done;
+  exchange.Start(absl::InfiniteFuture(), [&](const absl::Status& end) {
+    status = end;
+    done.Notify();
+  });
+  while (!done.WaitForNotificationWithTimeout(kLookPeriod)) {
+    if (http.ClientIsGone()) exchange.Cancel();
+  }
+  return status;
+}
+
+}  // namespace snapvit
