@@ -17,6 +17,8 @@ using InputTensor = inference::ModelInferRequest::InferInputTensor;
 
 constexpr char kBytes[] = "BYTES";
 constexpr char kFp32[] = "FP32";
+// KServe's client sends it with raw contents, whose size says the same.
+constexpr char kBinaryDataSize[] = "binary_data_size";
 
 std::string Shape(const InputTensor& input) {
   return absl::StrCat("[", absl::StrJoin(input.shape(), ", "), "]");
@@ -46,8 +48,9 @@ absl::Status CheckForm(const InputTensor& input) {
     return BadInput(input, absl::StrCat("has shape ", Shape(input), ", expected ",
                                         encoded ? "[N] or [N, 1]" : "[N, 3, H, W]"));
   }
-  if (!input.parameters().empty()) {
-    return BadInput(input, absl::StrCat("has the parameter ", input.parameters().begin()->first,
+  for (const auto& [name, parameter] : input.parameters()) {
+    if (name == kBinaryDataSize) continue;
+    return BadInput(input, absl::StrCat("has the parameter ", name,
                                         ", expected none: elements travel in the request"));
   }
   return absl::OkStatus();

@@ -14,21 +14,22 @@ constexpr char kPlatform[] = "snapvit";
 
 struct TensorKind {
   const char* name;
-  bool bytes = false;         // else FP32
-  std::vector<int64_t> dims;  // of one image; none: a scalar
+  bool bytes = false;          // else FP32
+  std::vector<int64_t> shape;  // -1: the number of images
 };
 
 std::vector<TensorKind> Inputs(const ServedModel& model) {
-  return {{kImageInput, /*bytes=*/true, {}},
+  return {{kImageInput, /*bytes=*/true, {-1}},
           {kPixelValuesInput,
            /*bytes=*/false,
-           {3, model.preprocessing.height, model.preprocessing.width}}};
+           {-1, 3, model.preprocessing.height, model.preprocessing.width}}};
 }
 
 std::vector<TensorKind> Outputs(const ServedModel& model) {
-  std::vector<TensorKind> outputs = {{kEmbeddingOutput, /*bytes=*/false, {model.config.embed_dim}}};
+  std::vector<TensorKind> outputs = {
+      {kEmbeddingOutput, /*bytes=*/false, {-1, model.config.embed_dim}}};
   if (model.config.num_classes > 0) {
-    outputs.push_back({kProbabilitiesOutput, /*bytes=*/false, {model.config.num_classes}});
+    outputs.push_back({kProbabilitiesOutput, /*bytes=*/false, {-1, model.config.num_classes}});
   }
   return outputs;
 }
@@ -36,8 +37,7 @@ std::vector<TensorKind> Outputs(const ServedModel& model) {
 void Describe(const TensorKind& kind, inference::ModelMetadataResponse::TensorMetadata* tensor) {
   tensor->set_name(kind.name);
   tensor->set_datatype(kind.bytes ? "BYTES" : "FP32");
-  tensor->add_shape(-1);
-  for (const int64_t length : kind.dims) tensor->add_shape(length);
+  for (const int64_t length : kind.shape) tensor->add_shape(length);
 }
 
 // `Tensor`: ModelInput or ModelOutput.
@@ -45,9 +45,7 @@ template <typename Tensor>
 void Configure(const TensorKind& kind, Tensor* tensor) {
   tensor->set_name(kind.name);
   tensor->set_data_type(kind.bytes ? inference::TYPE_STRING : inference::TYPE_FP32);
-  // Triton knows no scalars here.
-  if (kind.dims.empty()) tensor->add_dims(1);
-  for (const int64_t length : kind.dims) tensor->add_dims(length);
+  for (const int64_t length : kind.shape) tensor->add_dims(length);
 }
 
 }  // namespace
@@ -60,11 +58,13 @@ void DescribeInferModel(const ServedModel& model, inference::ModelMetadataRespon
   for (const TensorKind& kind : Outputs(model)) Describe(kind, metadata->add_outputs());
 }
 
-void ConfigureInferModel(const ServedModel& model, int max_images, inference::ModelConfig* config) {
+void ConfigureInferModel(const ServedModel& model, inference::ModelConfig* config) {
   config->set_name(model.name);
   config->set_platform(kPlatform);
   config->set_backend(kPlatform);
-  config->set_max_batch_size(max_images);
+  // Shapes are whole: with a maximum, load generators would want an image to have a shape of its
+  // own.
+  config->set_max_batch_size(0);
   for (const TensorKind& kind : Inputs(model)) {
     inference::ModelInput* input = config->add_input();
     Configure(kind, input);

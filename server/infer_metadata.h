@@ -9,8 +9,7 @@ namespace snapvit {
 
 void DescribeInferModel(const ServedModel& model, inference::ModelMetadataResponse* metadata);
 
-// `max_images`: of one request.
-void ConfigureInferModel(const ServedModel& model, int max_images, inference::ModelConfig* config);
+void ConfigureInferModel(const ServedModel& model, inference::ModelConfig* config);
 
 }  // namespace snapvit
 

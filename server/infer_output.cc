@@ -17,6 +17,8 @@ static_assert(std::endian::native == std::endian::little,
               "floats are copied to the protocol's little-endian bytes");
 
 constexpr char kClassification[] = "classification";
+constexpr char kBinaryData[] =
+    "binary_data";  // whether it comes raw, over HTTP: here it always does
 
 using RequestedOutput = inference::ModelInferRequest::InferRequestedOutputTensor;
 
@@ -45,6 +47,7 @@ absl::StatusOr<InferOutput> ReadOutput(const RequestedOutput& requested, const S
   RETURN_IF_ERROR(output.probabilities ? CheckClassifier(model)
                                        : model.pooling(EmbeddingKind::kDefault).status);
   for (const auto& [name, parameter] : requested.parameters()) {
+    if (name == kBinaryData) continue;
     if (name != kClassification) {
       return BadOutput(requested,
                        absl::StrCat("has the parameter ", name, ", expected classification"));

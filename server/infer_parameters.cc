@@ -12,7 +12,9 @@ namespace {
 
 using inference::InferParameter;
 
+// Of clients' own accord; without a meaning here.
 constexpr char kTritonPrefix[] = "triton_";
+constexpr char kBinaryDataOutput[] = "binary_data_output";
 
 absl::Status WrongType(const std::string& name, const char* expected) {
   return absl::InvalidArgumentError(
@@ -78,7 +80,7 @@ absl::Status ReadParameter(const std::string& name, const InferParameter& parame
     terms.budget.strict = parameter.bool_param();
   } else if (name == "timeout") {
     ASSIGN_OR_RETURN(terms.timeout, ReadTimeout(name, parameter));
-  } else if (!absl::StartsWith(name, kTritonPrefix)) {
+  } else if (name != kBinaryDataOutput && !absl::StartsWith(name, kTritonPrefix)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "parameter ", name, " is not known, expected budget, floor, strict or timeout"));
   }

@@ -14,8 +14,9 @@ namespace snapvit {
 
 using InferParameters = google::protobuf::Map<std::string, inference::InferParameter>;
 
-// Sets budget and timeout of `terms`. INVALID_ARGUMENT: an unknown parameter (Triton's own, by
-// prefix, are ignored), one of another type, a value that is not understood or out of its range.
+// Sets budget and timeout of `terms`. INVALID_ARGUMENT: an unknown parameter (those that
+// clients send of their own accord are ignored), one of another type, a value that is not
+// understood or out of its range.
 absl::Status ReadInferParameters(const InferParameters& parameters, RequestTerms& terms);
 
 }  // namespace snapvit

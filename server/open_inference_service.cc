@@ -78,7 +78,7 @@ grpc::ServerUnaryReactor* OpenInferenceService::ModelConfig(
     grpc::CallbackServerContext* rpc, const inference::ModelConfigRequest* request,
     inference::ModelConfigResponse* response) {
   const auto model = FindModel(context_, Caller(*rpc), request->name(), request->version());
-  if (model.ok()) ConfigureInferModel(**model, context_.max_images, response->mutable_config());
+  if (model.ok()) ConfigureInferModel(**model, response->mutable_config());
   return Reply(rpc, model.status());
 }
 

@@ -181,7 +181,6 @@ TEST_F(OpenInferenceTest, TheFloorAndStrictAreThoseOfTheNativeBudget) {
   auto& parameters = *request.mutable_parameters();
   parameters["budget"].set_double_param(0.9);
   parameters["floor"].set_string_param("60%");
-  parameters["triton_enable_empty_final_response"].set_bool_param(true);
   ModelInferResponse response;
   ASSERT_TRUE(Infer(request, &response).ok());
   EXPECT_LE(response.parameters().at("floor_compute").double_param(), 0.6 + 0.05);
@@ -191,6 +190,20 @@ TEST_F(OpenInferenceTest, TheFloorAndStrictAreThoseOfTheNativeBudget) {
   EXPECT_EQ(response.parameters().at("floor_compute").double_param(),
             response.parameters().at("served_compute").double_param());
   EXPECT_EQ(engine_.last_spec().floor, engine_.last_spec().wanted);
+}
+
+TEST_F(OpenInferenceTest, WhatClientsSendOfTheirOwnAccordDoesNotMatter) {
+  Start();
+  ModelInferRequest request = PixelRequest(1);
+  auto& parameters = *request.mutable_parameters();
+  parameters["triton_enable_empty_final_response"].set_bool_param(true);
+  parameters["binary_data_output"].set_bool_param(true);
+  (*request.mutable_inputs(0)->mutable_parameters())["binary_data_size"].set_int64_param(768);
+  auto* output = request.add_outputs();
+  output->set_name("embedding");
+  (*output->mutable_parameters())["binary_data"].set_bool_param(true);
+  ModelInferResponse response;
+  EXPECT_TRUE(Infer(request, &response).ok());
 }
 
 TEST_F(OpenInferenceTest, ParametersThatAreNotUnderstoodAreNamed) {
@@ -421,10 +434,10 @@ TEST_F(OpenInferenceTest, MetadataAndConfigurationDescribeTheTensors) {
   inference::ModelConfigResponse config;
   grpc::ClientContext config_rpc;
   ASSERT_TRUE(open_inference_->ModelConfig(&config_rpc, config_request, &config).ok());
-  EXPECT_EQ(config.config().max_batch_size(), 8);
-  EXPECT_THAT(config.config().input(0).dims(), ElementsAre(1));
-  EXPECT_THAT(config.config().input(1).dims(), ElementsAre(3, 8, 8));
-  EXPECT_THAT(config.config().output(0).dims(), ElementsAre(16));
+  EXPECT_EQ(config.config().max_batch_size(), 0);
+  EXPECT_THAT(config.config().input(0).dims(), ElementsAre(-1));
+  EXPECT_THAT(config.config().input(1).dims(), ElementsAre(-1, 3, 8, 8));
+  EXPECT_THAT(config.config().output(0).dims(), ElementsAre(-1, 16));
 }
 
 TEST_F(OpenInferenceTest, AStreamAnswersEveryRequestWithItsIdAndFaultsDoNotEndIt) {
