@@ -132,4 +132,8 @@ void HttpRequest::DropBody() {
   }
 }
 
+void HttpRequest::StopReading() {
+  if (const std::optional<int> socket = Socket()) shutdown(*socket, SHUT_RD);
+}
+
 }  // namespace snapvit

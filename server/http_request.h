@@ -41,8 +41,10 @@ class HttpRequest {
   // request.
   bool body_read() const { return body_read_; }
   // Reads the rest of the body, for a short time, so that a client that sends before it listens
-  // gets the answer; then no more is read from the connection.
+  // gets the answer; if there is still more then, as StopReading().
   void DropBody();
+  // Nothing more is read from the connection, also when it is closed.
+  void StopReading();
 
  private:
   absl::Status ReadInto(size_t max_bytes, std::string& body);

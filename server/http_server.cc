@@ -16,6 +16,9 @@
 namespace snapvit {
 namespace {
 
+// Beside those that answer: for clients that send on although they were refused.
+constexpr int kDropThreads = 8;
+
 HttpResponse Error(int status, const std::string& message) {
   // Both parts are ours or printable already; quotes and backslashes are the only characters left
   // to escape.
@@ -36,7 +39,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   std::call_once(initialised, [] { mg_init_library(0); });
 
   const std::string address = options.address.ToString();
-  const std::string threads = std::to_string(options.threads);
+  const std::string threads = std::to_string(options.threads + kDropThreads);
   auto server = std::unique_ptr<HttpServer>(new HttpServer(std::move(options)));
 
   mg_callbacks callbacks = {};
@@ -133,8 +136,17 @@ int HttpServer::OnRequest(mg_connection* connection) {
   const bool whole = request.body_read() || !request.has_body();
   if (!whole) mg_disable_keep_alive(connection);
   server->Send(connection, response, /*with_body=*/method != "HEAD");
-  if (!whole) request.DropBody();
+  if (!whole) server->Drop(request);
   return response.status;
+}
+
+void HttpServer::Drop(HttpRequest& request) {
+  if (++dropping_ <= kDropThreads) {
+    request.DropBody();
+  } else {
+    request.StopReading();
+  }
+  --dropping_;
 }
 
 void HttpServer::Send(mg_connection* connection, const HttpResponse& response,

@@ -3,6 +3,7 @@
 #ifndef SNAPVIT_SERVER_HTTP_SERVER_H_
 #define SNAPVIT_SERVER_HTTP_SERVER_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -60,11 +61,14 @@ class HttpServer {
   HttpResponse Respond(const std::string& method, const std::string& path,
                        HttpRequest& request) const;
   void Send(mg_connection* connection, const HttpResponse& response, bool with_body) const;
+  // After the answer to a request whose body was not read.
+  void Drop(HttpRequest& request);
 
   HostPort address_;
   const std::map<std::string, HttpHandler> routes_;
   const std::map<std::string, HttpCallHandler> calls_;
   SocketTimer timer_;
+  std::atomic<int> dropping_ = 0;  // threads in Drop()
   mg_context* context_ = nullptr;
 };
 
