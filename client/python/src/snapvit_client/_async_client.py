@@ -1,0 +1,250 @@
+"""AsyncClient: Client's methods for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from snapvit_client._budget import BudgetLike
+from snapvit_client._channel import Tls, call_metadata, channel_options
+from snapvit_client._client import DEFAULT_TIMEOUT
+from snapvit_client._errors import SnapvitError, error_from_rpc
+from snapvit_client._generated.snapvit.v1 import inference_pb2, models_pb2
+from snapvit_client._images import ImageLike
+from snapvit_client._many import ManyCall, Part, sendable
+from snapvit_client._requests import (
+    DEFAULT_MAX_MESSAGE_BYTES,
+    Activation,
+    Output,
+    classify_request,
+    classify_with_images,
+    embed_request,
+    with_images,
+)
+from snapvit_client._results import (
+    ClassifyResult,
+    EmbedResult,
+    ModelInfo,
+    classify_results,
+    embed_results,
+    model_info,
+)
+from snapvit_client._retry import RetryPolicy, RetrySchedule, TimeSource
+from snapvit_client._service import Service
+
+Result = TypeVar("Result")
+
+
+class AsyncClient:
+    """As Client, for one event loop: make it, and call it, inside the loop. Files are read on other threads."""
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        api_key: str | None = None,
+        tls: Tls | None = None,
+        retry: RetryPolicy = RetryPolicy(),
+        requests_in_flight: int = 4,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        time_source: TimeSource | None = None,
+    ) -> None:
+        options = channel_options(tls, max_message_bytes)
+        self._metadata = call_metadata(api_key)
+        self._retry = retry
+        self._requests_in_flight = requests_in_flight
+        self._max_message_bytes = max_message_bytes
+        self._time = time_source or TimeSource()
+        if tls is None:
+            self._channel = grpc.aio.insecure_channel(target, options)
+        else:
+            self._channel = grpc.aio.secure_channel(target, tls.credentials(), options)
+        self._service = Service(self._channel)
+
+    async def close(self) -> None:
+        """Ends the connection; calls under way fail with CANCELLED."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def embed(
+        self,
+        image: ImageLike,
+        *,
+        budget: BudgetLike = None,
+        output: Output = Output(),
+        model: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> EmbedResult:
+        """As Client.embed()."""
+        request = embed_request(model, budget, output)
+        request.images.append(await asyncio.to_thread(sendable, image, self._max_message_bytes))
+        result = embed_results(await self._call(self._service.embed, request, timeout), 1)[0]
+        if result.error is not None:
+            raise result.error
+        return result
+
+    async def embed_many(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        budget: BudgetLike = None,
+        output: Output = Output(),
+        model: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> list[EmbedResult]:
+        """As Client.embed_many()."""
+        request = embed_request(model, budget, output)
+
+        async def send(part: Part) -> list[EmbedResult]:
+            reply = await self._call(self._service.embed, with_images(request, part.images), timeout)
+            return embed_results(reply, len(part.images))
+
+        call = ManyCall(images, self._max_message_bytes, lambda error: EmbedResult(error=error))
+        return await self._run(call, send)
+
+    async def embed_stream(
+        self,
+        images: Iterable[ImageLike] | AsyncIterable[ImageLike],
+        *,
+        budget: BudgetLike = None,
+        output: Output = Output(),
+        model: str = "",
+        timeout: float | None = None,
+    ) -> AsyncIterator[tuple[int, EmbedResult]]:
+        """As Client.embed_stream(); `images` may be asynchronous, too, and is read in the event loop."""
+        request = embed_request(model, budget, output)
+        faulty: deque[tuple[int, EmbedResult]] = deque()
+        broken: list[Exception] = []
+
+        async def requests() -> AsyncIterator[inference_pb2.EmbedRequest]:
+            position = 0
+            try:
+                async for image in _asynchronous(images):
+                    try:
+                        proto = await asyncio.to_thread(sendable, image, self._max_message_bytes)
+                        yield with_images(request, [proto], str(position), timeout)
+                    except SnapvitError as error:
+                        faulty.append((position, EmbedResult(error=error)))
+                    position += 1
+            except Exception as error:  # of the caller's iterable: gRPC would hide it
+                broken.append(error)
+
+        call = self._service.embed_stream(requests(), metadata=self._metadata)
+        try:
+            async for reply in call:
+                yield int(reply.id), embed_results(reply, 1)[0]
+                while faulty:
+                    yield faulty.popleft()
+        except grpc.RpcError as error:
+            raise error_from_rpc(error) from error
+        finally:
+            call.cancel()
+        for result in faulty:
+            yield result
+        if broken:
+            raise broken[0]
+
+    async def classify(
+        self,
+        image: ImageLike,
+        *,
+        top_k: int = 5,
+        activation: Activation = "softmax",
+        budget: BudgetLike = None,
+        model: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> ClassifyResult:
+        """As Client.classify()."""
+        request = classify_request(model, budget, top_k, activation)
+        request.images.append(await asyncio.to_thread(sendable, image, self._max_message_bytes))
+        result = classify_results(await self._call(self._service.classify, request, timeout), 1)[0]
+        if result.error is not None:
+            raise result.error
+        return result
+
+    async def classify_many(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        top_k: int = 5,
+        activation: Activation = "softmax",
+        budget: BudgetLike = None,
+        model: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> list[ClassifyResult]:
+        """As Client.embed_many()."""
+        request = classify_request(model, budget, top_k, activation)
+
+        async def send(part: Part) -> list[ClassifyResult]:
+            reply = await self._call(self._service.classify, classify_with_images(request, part.images), timeout)
+            return classify_results(reply, len(part.images))
+
+        call = ManyCall(images, self._max_message_bytes, lambda error: ClassifyResult(error=error))
+        return await self._run(call, send)
+
+    async def models(self, *, timeout: float = DEFAULT_TIMEOUT) -> list[ModelInfo]:
+        """As Client.models()."""
+        reply = await self._call(self._service.list_models, models_pb2.ListModelsRequest(), timeout)
+        return [model_info(model) for model in reply.models]
+
+    async def model(self, name: str = "", *, timeout: float = DEFAULT_TIMEOUT) -> ModelInfo:
+        """As Client.model()."""
+        request = models_pb2.GetModelRequest(model=name)
+        return model_info(await self._call(self._service.get_model, request, timeout))
+
+    async def _call(self, method: Any, request: Any, timeout: float) -> Any:
+        schedule = RetrySchedule(self._retry, self._time, timeout)
+        while True:
+            try:
+                return await method(request, timeout=schedule.time_left(), metadata=self._metadata)
+            except grpc.RpcError as rpc_error:
+                error = error_from_rpc(rpc_error)
+                seconds = schedule.next_wait(error)
+                if seconds is None:
+                    raise error from rpc_error
+            await self._time.async_sleep(seconds)
+
+    async def _run(self, call: ManyCall[Result], send: Callable[[Part], Awaitable[list[Result]]]) -> list[Result]:
+        async def outcome(part: Part) -> tuple[Part, list[Result] | SnapvitError]:
+            try:
+                return part, await send(part)
+            except SnapvitError as error:
+                return part, error
+
+        parts = call.parts()
+        pending: set[asyncio.Task[tuple[Part, list[Result] | SnapvitError]]] = set()
+        try:
+            while (part := await asyncio.to_thread(next, parts, None)) is not None:
+                pending.add(asyncio.create_task(outcome(part)))
+                if len(pending) == self._requests_in_flight:
+                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        call.end(*task.result())
+            for task in pending:
+                call.end(*await task)
+        finally:
+            for task in pending:
+                task.cancel()
+        return call.results()
+
+
+async def _asynchronous(images: Iterable[ImageLike] | AsyncIterable[ImageLike]) -> AsyncIterator[ImageLike]:
+    if isinstance(images, AsyncIterable):
+        async for image in images:
+            yield image
+    else:
+        for image in images:
+            yield image

@@ -1,0 +1,246 @@
+"""Client: blocking calls."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from types import TracebackType
+from typing import Any, TypeVar
+
+import grpc
+
+from snapvit_client._budget import BudgetLike
+from snapvit_client._channel import Tls, call_metadata, channel_options
+from snapvit_client._errors import SnapvitError, error_from_rpc
+from snapvit_client._generated.snapvit.v1 import inference_pb2, models_pb2
+from snapvit_client._images import ImageLike
+from snapvit_client._many import ManyCall, Part, sendable
+from snapvit_client._requests import (
+    DEFAULT_MAX_MESSAGE_BYTES,
+    Activation,
+    Output,
+    classify_request,
+    classify_with_images,
+    embed_request,
+    with_images,
+)
+from snapvit_client._results import (
+    ClassifyResult,
+    EmbedResult,
+    ModelInfo,
+    classify_results,
+    embed_results,
+    model_info,
+)
+from snapvit_client._retry import RetryPolicy, RetrySchedule, TimeSource
+from snapvit_client._service import Service
+
+Result = TypeVar("Result")
+DEFAULT_TIMEOUT = 60.0
+
+
+class Client:
+    """Blocking calls over one connection. Thread-safe; use one Client for a program, and close it.
+
+    target             HOST:PORT, or any name that gRPC resolves
+    api_key            sent as "authorization: Bearer KEY"
+    tls                None: the connection, and the key with it, is not encrypted
+    retry              what a retry can help is sent again, when the server says
+    requests_in_flight of one call of many images
+    Timeouts are seconds for each request: all attempts, and the waits between them.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        api_key: str | None = None,
+        tls: Tls | None = None,
+        retry: RetryPolicy = RetryPolicy(),
+        requests_in_flight: int = 4,
+        max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        time_source: TimeSource | None = None,
+    ) -> None:
+        options = channel_options(tls, max_message_bytes)
+        self._metadata = call_metadata(api_key)
+        self._retry = retry
+        self._requests_in_flight = requests_in_flight
+        self._max_message_bytes = max_message_bytes
+        self._time = time_source or TimeSource()
+        if tls is None:
+            self._channel = grpc.insecure_channel(target, options)
+        else:
+            self._channel = grpc.secure_channel(target, tls.credentials(), options)
+        self._service = Service(self._channel)
+
+    def close(self) -> None:
+        """Ends the connection; calls under way fail with CANCELLED."""
+        self._channel.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def embed(
+        self,
+        image: ImageLike,
+        *,
+        budget: BudgetLike = None,
+        output: Output = Output(),
+        model: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> EmbedResult:
+        """One image. Raises SnapvitError for a fault of the image, too."""
+        request = embed_request(model, budget, output)
+        request.images.append(sendable(image, self._max_message_bytes))
+        result = embed_results(self._call(self._service.embed, request, timeout), 1)[0]
+        if result.error is not None:
+            raise result.error
+        return result
+
+    def embed_many(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        budget: BudgetLike = None,
+        output: Output = Output(),
+        model: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> list[EmbedResult]:
+        """One result per image, in their order. A faulty image is an error in its result; the call raises
+        SnapvitError only if every request failed."""
+        request = embed_request(model, budget, output)
+
+        def send(part: Part) -> list[EmbedResult]:
+            reply = self._call(self._service.embed, with_images(request, part.images), timeout)
+            return embed_results(reply, len(part.images))
+
+        return self._run(ManyCall(images, self._max_message_bytes, lambda error: EmbedResult(error=error)), send)
+
+    def embed_stream(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        budget: BudgetLike = None,
+        output: Output = Output(),
+        model: str = "",
+        timeout: float | None = None,
+    ) -> Iterator[tuple[int, EmbedResult]]:
+        """Any number of images over one call: (position, result) as they are done, in any order.
+
+        `images` is read on another thread, no faster than the server takes them. Nothing is retried: errors of
+        images are in their results, and SnapvitError ends the stream. `timeout` is each image's, from its arrival
+        at the server.
+        """
+        request = embed_request(model, budget, output)
+        faulty: deque[tuple[int, EmbedResult]] = deque()
+        broken: list[Exception] = []
+
+        def requests() -> Iterator[inference_pb2.EmbedRequest]:
+            try:
+                for position, image in enumerate(images):
+                    try:
+                        proto = sendable(image, self._max_message_bytes)
+                    except SnapvitError as error:
+                        faulty.append((position, EmbedResult(error=error)))
+                        continue
+                    yield with_images(request, [proto], str(position), timeout)
+            except Exception as error:  # of the caller's iterable: gRPC would hide it
+                broken.append(error)
+
+        call = self._service.embed_stream(requests(), metadata=self._metadata)
+        try:
+            for reply in call:
+                yield int(reply.id), embed_results(reply, 1)[0]
+                while faulty:
+                    yield faulty.popleft()
+        except grpc.RpcError as error:
+            raise error_from_rpc(error) from error
+        finally:
+            call.cancel()
+        yield from faulty
+        if broken:
+            raise broken[0]
+
+    def classify(
+        self,
+        image: ImageLike,
+        *,
+        top_k: int = 5,
+        activation: Activation = "softmax",
+        budget: BudgetLike = None,
+        model: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> ClassifyResult:
+        """One image. Raises SnapvitError for a fault of the image, too."""
+        request = classify_request(model, budget, top_k, activation)
+        request.images.append(sendable(image, self._max_message_bytes))
+        result = classify_results(self._call(self._service.classify, request, timeout), 1)[0]
+        if result.error is not None:
+            raise result.error
+        return result
+
+    def classify_many(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        top_k: int = 5,
+        activation: Activation = "softmax",
+        budget: BudgetLike = None,
+        model: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> list[ClassifyResult]:
+        """As embed_many()."""
+        request = classify_request(model, budget, top_k, activation)
+
+        def send(part: Part) -> list[ClassifyResult]:
+            reply = self._call(self._service.classify, classify_with_images(request, part.images), timeout)
+            return classify_results(reply, len(part.images))
+
+        return self._run(ManyCall(images, self._max_message_bytes, lambda error: ClassifyResult(error=error)), send)
+
+    def models(self, *, timeout: float = DEFAULT_TIMEOUT) -> list[ModelInfo]:
+        """All models, without ladders and class names."""
+        reply = self._call(self._service.list_models, models_pb2.ListModelsRequest(), timeout)
+        return [model_info(model) for model in reply.models]
+
+    def model(self, name: str = "", *, timeout: float = DEFAULT_TIMEOUT) -> ModelInfo:
+        """Empty name: the one that the server serves."""
+        request = models_pb2.GetModelRequest(model=name)
+        return model_info(self._call(self._service.get_model, request, timeout))
+
+    def _call(self, method: Any, request: Any, timeout: float) -> Any:
+        schedule = RetrySchedule(self._retry, self._time, timeout)
+        while True:
+            try:
+                return method(request, timeout=schedule.time_left(), metadata=self._metadata)
+            except grpc.RpcError as rpc_error:
+                error = error_from_rpc(rpc_error)
+                seconds = schedule.next_wait(error)
+                if seconds is None:
+                    raise error from rpc_error
+            self._time.sleep(seconds)
+
+    def _run(self, call: ManyCall[Result], send: Callable[[Part], list[Result]]) -> list[Result]:
+        def outcome(part: Part) -> tuple[Part, list[Result] | SnapvitError]:
+            try:
+                return part, send(part)
+            except SnapvitError as error:
+                return part, error
+
+        pending: set[Future[tuple[Part, list[Result] | SnapvitError]]] = set()
+        with ThreadPoolExecutor(self._requests_in_flight) as pool:
+            for part in call.parts():
+                pending.add(pool.submit(outcome, part))
+                if len(pending) == self._requests_in_flight:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        call.end(*future.result())
+            for future in pending:
+                call.end(*future.result())
+        return call.results()
