@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs, builds and starts the server: by default with the demo model on 127.0.0.1:50051 (gRPC) and
-# 127.0.0.1:8080 (HTTP: /metrics, /healthz, /readyz). Arguments go to snapvit-server: scripts/serve.sh --help.
+# 127.0.0.1:8080 (HTTP: the status page, /metrics, /healthz, /readyz). Arguments go to snapvit-server: scripts/serve.sh --help.
 # A second call skips what is done and starts in seconds. Ctrl-C drains and stops.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)

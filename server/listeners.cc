@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/status_page.h"
 
 namespace snapvit {
 namespace {
@@ -57,17 +58,23 @@ absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
 }
 
 absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
-                                                      const Metrics* metrics,
-                                                      const ServingState* state, HttpApi* api) {
+                                                      const StatusSources& sources,
+                                                      HttpApi* api) {
   HttpServer::Options http;
   http.address = address;
-  http.routes["/metrics"] = [metrics] {
+  http.routes["/"] = [] {
+    return HttpResponse{200, "text/html; charset=utf-8", std::string(StatusPage())};
+  };
+  http.routes["/status.json"] = [sources] {
+    return HttpResponse{200, "application/json", StatusJson(sources)};
+  };
+  http.routes["/metrics"] = [metrics = sources.metrics] {
     return HttpResponse{200, "text/plain; version=0.0.4; charset=utf-8", metrics->Expose()};
   };
   http.routes["/healthz"] = [] {
     return HttpResponse{200, "application/json", "{\"status\":\"ok\"}\n"};
   };
-  http.routes["/readyz"] = [state] { return Readiness(*state); };
+  http.routes["/readyz"] = [state = sources.state] { return Readiness(*state); };
   http.calls = api->Calls();
   // However many calls there are, pages have their threads.
   http.threads += api->max_calls();

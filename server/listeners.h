@@ -15,6 +15,7 @@
 #include "server/http_server.h"
 #include "server/metrics.h"
 #include "server/serving_state.h"
+#include "server/status_json.h"
 
 namespace snapvit {
 
@@ -36,11 +37,12 @@ struct GrpcListener {
 absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
                                        std::span<grpc::Service* const> services);
 
-// /metrics, /healthz (200 while the process lives) and /readyz (200 while requests are served, else
-// 503 with state and progress), and the calls of `api`. All are borrowed. Errors as StartGrpc().
+// The status page (/) with its document (/status.json), /metrics, /healthz (200 while the process
+// lives) and /readyz (200 while requests are served, else 503 with state and progress), and the
+// calls of `api`, which is borrowed. Errors as StartGrpc().
 absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
-                                                      const Metrics* metrics,
-                                                      const ServingState* state, HttpApi* api);
+                                                      const StatusSources& sources,
+                                                      HttpApi* api);
 
 }  // namespace snapvit
 

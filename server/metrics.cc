@@ -464,6 +464,30 @@ void Metrics::RecordReload(ConfigFile file, bool ok) {
 double Metrics::demand_seconds() const { return state_->demand_seconds.Value(); }
 double Metrics::busy_seconds() const { return state_->busy_seconds.Value(); }
 
+std::vector<LatencyTotals> Metrics::RequestLatencies() const {
+  State& s = *state_;
+  std::set<size_t> levels;
+  {
+    absl::ReaderMutexLock lock(&s.tenants_mu);
+    levels = s.exported_levels;
+  }
+  std::vector<LatencyTotals> totals;
+  for (const size_t level : levels) {
+    LatencyTotals& budget = totals.emplace_back();
+    budget.budget = s.levels[level];
+    for (const RpcMethod method : kMethods) {
+      const auto histogram =
+          s.request_duration.At({static_cast<size_t>(method), level}).Collect().histogram;
+      budget.buckets.resize(histogram.bucket.size());
+      for (size_t i = 0; i < histogram.bucket.size(); ++i) {
+        budget.buckets[i].bound_seconds = histogram.bucket[i].upper_bound;
+        budget.buckets[i].at_most += histogram.bucket[i].cumulative_count;
+      }
+    }
+  }
+  return totals;
+}
+
 TenantItemCounts Metrics::ItemCounts(std::string_view tenant) const {
   TenantItemCounts counts;
   if (!state_->IsConfigured(tenant)) return counts;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "server/latency_window.h"
 
 namespace snapvit {
 
@@ -117,6 +118,8 @@ class Metrics {
   // Sums since the start, for gauges that are rates.
   double demand_seconds() const;
   double busy_seconds() const;
+  // Of every budget level that has series, over all methods.
+  std::vector<LatencyTotals> RequestLatencies() const;
   // Zeros for a tenant without series of its own.
   TenantItemCounts ItemCounts(std::string_view tenant) const;
 

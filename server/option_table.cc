@@ -224,7 +224,7 @@ constexpr OptionRow kTable[] = {
     {kListeners, "listen", "HOST:PORT", "gRPC listener. Port 0 takes a free one.",
      [](std::string_view t, Options& o) { return SetHostPort(t, o.listen); },
      [](const Options& o) { return o.listen.ToString(); }},
-    {kListeners, "http", "HOST:PORT", "HTTP listener: /v1/embeddings, /v1/classify, /metrics, /healthz, /readyz. Port 0 takes a free one.",
+    {kListeners, "http", "HOST:PORT", "HTTP listener: the status page, /v1/embeddings, /v1/classify, /metrics, /healthz, /readyz. Port 0 takes a free one.",
      [](std::string_view t, Options& o) { return SetHostPort(t, o.http); },
      [](const Options& o) { return o.http.ToString(); }},
     {kListeners, "admin-listen", "HOST:PORT",

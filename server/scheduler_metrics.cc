@@ -10,6 +10,11 @@ void SchedulerMetrics::Sample(const Executor& executor) {
   const absl::Time now = clock_.Now();
   busy_.Sample(now, absl::ToDoubleSeconds(executor.Stats().busy_time));
   demand_.Sample(now, metrics_.demand_seconds());
+  latency_.Sample(now, metrics_.RequestLatencies());
+}
+
+std::vector<LatencyQuantiles> SchedulerMetrics::RecentLatencies() const {
+  return latency_.Quantiles(metrics_.RequestLatencies());
 }
 
 GaugeValues SchedulerMetrics::Gauges(const Executor& executor, int workers) const {

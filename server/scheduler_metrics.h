@@ -2,10 +2,13 @@
 #ifndef SNAPVIT_SERVER_SCHEDULER_METRICS_H_
 #define SNAPVIT_SERVER_SCHEDULER_METRICS_H_
 
+#include <vector>
+
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/scheduling/executor.h"
 #include "core/scheduling/observer.h"
+#include "server/latency_window.h"
 #include "server/metrics.h"
 #include "server/rate_window.h"
 #include "server/serving_state.h"
@@ -24,6 +27,9 @@ class SchedulerMetrics final : public Observer {
   // Remembers the totals that the rates of the last seconds are taken from. Call it every second.
   void Sample(const Executor& executor);
   GaugeValues Gauges(const Executor& executor, int workers) const;
+  // Of the requests of the last latency_window().
+  std::vector<LatencyQuantiles> RecentLatencies() const;
+  absl::Duration latency_window() const { return latency_.window(); }
 
  private:
   const Clock& clock_;
@@ -31,6 +37,7 @@ class SchedulerMetrics final : public Observer {
   Metrics& metrics_;
   RateWindow busy_{absl::Seconds(10)};
   RateWindow demand_{absl::Seconds(10)};
+  LatencyWindow latency_{absl::Minutes(1)};
 };
 
 }  // namespace snapvit

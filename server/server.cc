@@ -186,6 +186,7 @@ class ServerImpl final : public Server {
   absl::Status StartListeners();
   InferenceContext Context();
   AdminContext MakeAdminContext();
+  StatusSources MakeStatusSources() const;
   GaugeValues Gauges() const;
 
   void OnServingChanged(bool serving);
@@ -299,6 +300,19 @@ AdminContext ServerImpl::MakeAdminContext() {
   return context;
 }
 
+StatusSources ServerImpl::MakeStatusSources() const {
+  StatusSources sources;
+  sources.state = &state_;
+  sources.executor = executor_.get();
+  sources.scheduler_metrics = &scheduler_metrics_;
+  sources.metrics = &metrics_;
+  sources.tenants = access_->tenants();
+  sources.governor = &governor_;
+  sources.workers = options_.workers;
+  sources.version = SNAPVIT_VERSION;
+  return sources;
+}
+
 absl::Status ServerImpl::StartListeners() {
   inference_ = std::make_unique<InferenceService>(Context());
   open_inference_ = std::make_unique<OpenInferenceService>(Context(), SNAPVIT_VERSION);
@@ -324,7 +338,7 @@ absl::Status ServerImpl::StartListeners() {
   http.max_body_bytes = options_.max_message_bytes;
   http.certificates_only = !options_.tls_client_ca.empty() && options_.tenants.empty();
   http_api_ = std::make_unique<HttpApi>(Context(), http);
-  ASSIGN_OR_RETURN(http_, StartHttp(options_.http, &metrics_, &state_, http_api_.get()));
+  ASSIGN_OR_RETURN(http_, StartHttp(options_.http, MakeStatusSources(), http_api_.get()));
   return absl::OkStatus();
 }
 
