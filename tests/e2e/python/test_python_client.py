@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,3 +169,12 @@ def test_stopped_server_is_unavailable(profile: Path) -> None:
         live.stop()
         with pytest.raises(SnapvitError, match="UNAVAILABLE"):
             client.embed(PHOTO, timeout=5)
+
+
+@pytest.mark.parametrize("document", ["README.md", "client/python/README.md"])
+def test_examples_of_the_documents_run(server: LiveServer, document: str, monkeypatch: pytest.MonkeyPatch,
+                                       capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    for example in re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL):
+        exec(example.replace("127.0.0.1:50051", server.target), {})
+    assert "(384,)" in capsys.readouterr().out

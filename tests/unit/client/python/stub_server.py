@@ -54,8 +54,7 @@ def echo(request: inference_pb2.EmbedRequest, context: grpc.ServicerContext) -> 
     response = inference_pb2.EmbedResponse()
     for image in request.images:
         embedding = response.items.add().embedding
-        embedding.dtype, embedding.shape[:] = 1, [1]
-        embedding.values.append(float(image.encoded))
+        embedding.CopyFrom(inference_pb2.Embedding(dtype="DTYPE_FP32", shape=[1], values=[float(image.encoded)]))
     return response
 
 
@@ -80,5 +79,5 @@ def fail(context: grpc.ServicerContext, code: grpc.StatusCode, *, reason: str = 
     trailers: list[tuple[str, Any]] = [("grpc-status-details-bin", status.SerializeToString())]
     if pushback is not None:
         trailers.append(("grpc-retry-pushback-ms", pushback))
-    context.set_trailing_metadata(trailers)
+    context.set_trailing_metadata(tuple(trailers))
     context.abort(code, status.message)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from snapvit_client import SnapvitError
-from snapvit_client._generated.snapvit.v1 import inference_pb2
+from snapvit_client._generated.snapvit.v1 import inference_pb2, types_pb2
 from snapvit_client._results import classify_results, embed_results
 
 VALUES = np.array([0.5, -1.25, 3.0, 100.0], np.float32)
@@ -40,7 +40,7 @@ def test_receipt_in_plain_types() -> None:
     response = inference_pb2.ClassifyResponse()
     item = response.items.add()
     item.labels.labels.add(index=8, label="ship", score=0.75)
-    item.receipt.reason = 4
+    item.receipt.reason = types_pb2.REASON_LOAD
     item.receipt.served_compute = 0.5
     item.receipt.ratios.mlp = 0.3
     item.receipt.compute_time.FromMicroseconds(1500)
