@@ -14,8 +14,8 @@ double Quantile(const std::vector<LatencyBucket>& buckets, double quantile) {
     const auto& [bound, at_most] = buckets[i];
     if (static_cast<double>(at_most) >= wanted) {
       const double inside = wanted - static_cast<double>(below);
-      return lower_bound +
-             (bound - lower_bound) * inside / static_cast<double>(std::max<uint64_t>(at_most - below, 1));
+      return lower_bound + (bound - lower_bound) * inside /
+                               static_cast<double>(std::max<uint64_t>(at_most - below, 1));
     }
     lower_bound = bound;
     below = at_most;

@@ -1,5 +1,6 @@
 #include "server/status_json.h"
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -20,10 +21,14 @@ Json RungJson(const ServedModel& model, const Rung& rung) {
     if (cell.rung != rung.index) continue;
     latency.push_back({{"batch", cell.batch}, {"ms", absl::ToDoubleMilliseconds(cell.time)}});
   }
-  return {{"rung", rung.index},         {"compute", rung.compute},
-          {"gflops", rung.gflops},      {"mlp", rung.mlp_ratio},
-          {"heads", rung.head_ratio},   {"sparsity", rung.sparsity},
-          {"fidelity", OrNull(rung.fidelity)}, {"latency", std::move(latency)}};
+  return {{"rung", rung.index},
+          {"compute", rung.compute},
+          {"gflops", rung.gflops},
+          {"mlp", rung.mlp_ratio},
+          {"heads", rung.head_ratio},
+          {"sparsity", rung.sparsity},
+          {"fidelity", OrNull(rung.fidelity)},
+          {"latency", std::move(latency)}};
 }
 
 Json ModelJson(const std::string& name, const ServedModel* model) {
@@ -46,9 +51,10 @@ Json ModelJson(const std::string& name, const ServedModel* model) {
 }
 
 Json LoadJson(const GaugeValues& gauges) {
-  return {{"utilization", gauges.utilization}, {"demand_ratio", gauges.demand_ratio},
-          {"workers", gauges.workers},         {"queue_items", gauges.queue_items},
-          {"queue_bytes", gauges.queue_bytes}, {"queue_seconds", gauges.queue_seconds}};
+  const auto count = [](double value) { return static_cast<int64_t>(value); };
+  return {{"utilization", gauges.utilization},        {"demand_ratio", gauges.demand_ratio},
+          {"workers", count(gauges.workers)},         {"queue_items", count(gauges.queue_items)},
+          {"queue_bytes", count(gauges.queue_bytes)}, {"queue_seconds", gauges.queue_seconds}};
 }
 
 Json LatencyJson(const SchedulerMetrics& metrics) {
@@ -64,9 +70,12 @@ Json LatencyJson(const SchedulerMetrics& metrics) {
 }
 
 Json TenantJson(const TenantState& tenant, const TenantItemCounts& counts) {
-  return {{"name", tenant.name},         {"cap_compute", tenant.cap_compute},
-          {"share", tenant.share},       {"demand", tenant.demand},
-          {"queued_items", tenant.queued_items}, {"degraded_items", counts.degraded},
+  return {{"name", tenant.name},
+          {"cap_compute", tenant.cap_compute},
+          {"share", tenant.share},
+          {"demand", tenant.demand},
+          {"queued_items", tenant.queued_items},
+          {"degraded_items", counts.degraded},
           {"shed_items", counts.shed}};
 }
 
@@ -76,9 +85,8 @@ std::string StatusJson(const StatusSources& sources) {
   const ServingState::Snapshot now = sources.state->Get();
   const GovernorSettings governor = sources.governor->Get();
   Json tenants = Json::array();
-  for (const TenantState& tenant :
-       TenantStates(*sources.tenants->table(), sources.executor->Governance(), now.model.get(),
-                    governor)) {
+  for (const TenantState& tenant : TenantStates(
+           *sources.tenants->table(), sources.executor->Governance(), now.model.get(), governor)) {
     tenants.push_back(TenantJson(tenant, sources.metrics->ItemCounts(tenant.name)));
   }
   const Json document = {

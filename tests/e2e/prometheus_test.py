@@ -143,7 +143,9 @@ def check_cardinality(failures: Failures, server: LiveServer, folder: Path) -> N
     failures.check(tenants == {"gold", "bulk", "other"}, f"tenants in labels are {sorted(tenants)}")
     failures.check(len(after) <= MOST_SERIES, f"{len(after)} series of one server, at most {MOST_SERIES}")
     largest = Counter(re.sub(r"_(bucket|sum|count)$", "", series.split("{")[0]) for series in after).most_common(3)
-    print(f"       largest: {largest}")
+    of_gold = sum('tenant="gold"' in series for series in after)
+    shared = sum('tenant="' not in series for series in after)
+    print(f"       {of_gold} of tenant gold, {shared} of no tenant; largest: {largest}")
 
 
 def substitute(expression: str) -> str:
@@ -156,9 +158,28 @@ def numbers(result: list[Any]) -> list[float]:
     return [value for value in values if not math.isnan(value)]
 
 
+def check_form(failures: Failures, dashboard: Any) -> None:
+    """What Grafana would only show as a wrong page."""
+    failures.check(dashboard["schemaVersion"] == 39 and "__inputs" not in dashboard, "the dashboard can be provisioned")
+    panels = dashboard["panels"]
+    failures.check(len({panel["id"] for panel in panels}) == len(panels), "ids of panels differ")
+    cells: set[tuple[int, int]] = set()
+    overlapping = []
+    for panel in panels:
+        at = panel["gridPos"]
+        covered = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        if cells & covered or at["x"] + at["w"] > 24:
+            overlapping.append(panel["title"])
+        cells |= covered
+    failures.check(not overlapping, f"panels lie side by side {overlapping or ''}")
+    targets = [target for panel in panels for target in panel.get("targets", [])]
+    sources = {target["datasource"]["uid"] for target in targets}
+    failures.check(sources == {"${datasource}"}, "every query goes to the Prometheus that the variable names")
+
+
 def check_dashboard(failures: Failures, prometheus: Prometheus) -> None:
     dashboard = json.loads(DASHBOARD.read_text())
-    failures.check(dashboard["schemaVersion"] == 39 and "__inputs" not in dashboard, "the dashboard can be provisioned")
+    check_form(failures, dashboard)
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
     for panel in panels:
         for target in panel["targets"]:

@@ -19,8 +19,9 @@ using Json = nlohmann::json;
 class StatusJsonTest : public ServiceTest {
  protected:
   StatusSources Sources() {
-    return {&state_,          executor_.get(), admin_context_.scheduler_metrics, &metrics_,
-            tenants_.get(), &governor_,      /*workers=*/2,                    "1.2.3"};
+    return {&state_,       executor_.get(), admin_context_.scheduler_metrics,
+            &metrics_,     tenants_.get(),  &governor_,
+            /*workers=*/2, "1.2.3"};
   }
   Json Status() { return Json::parse(StatusJson(Sources())); }
 };
@@ -79,11 +80,12 @@ TEST(StatusJson, ANameThatIsNotUtf8StaysAValidDocument) {
   Metrics metrics({});
   SchedulerMetrics scheduler_metrics(Clock::Monotonic(), &state, &metrics);
   GatedEngine engine;
-  const auto executor = *Executor::Create({}, std::make_unique<ElasticPolicy>(ElasticPolicy::Options{}), &engine, &scheduler_metrics);
+  const auto executor = *Executor::Create(
+      {}, std::make_unique<ElasticPolicy>(ElasticPolicy::Options{}), &engine, &scheduler_metrics);
   const auto tenants = *TenantDirectory::Create({});
   GovernorControl governor;
-  const Json status = Json::parse(
-      StatusJson({&state, executor.get(), &scheduler_metrics, &metrics, tenants.get(), &governor, 1, ""}));
+  const Json status = Json::parse(StatusJson(
+      {&state, executor.get(), &scheduler_metrics, &metrics, tenants.get(), &governor, 1, ""}));
   EXPECT_EQ(status["model"]["name"], "\xEF\xBF\xBD<b>\"x\"\n");
 }
 

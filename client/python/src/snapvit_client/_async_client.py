@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -123,7 +123,7 @@ class AsyncClient:
         output: Output = Output(),
         model: str = "",
         timeout: float | None = None,
-    ) -> AsyncIterator[tuple[int, EmbedResult]]:
+    ) -> AsyncGenerator[tuple[int, EmbedResult], None]:
         """As Client.embed_stream(); `images` may be asynchronous, too, and is read in the event loop."""
         request = embed_request(model, budget, output)
         faulty: deque[tuple[int, EmbedResult]] = deque()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
 from typing import Any, TypeVar
@@ -130,12 +130,12 @@ class Client:
         output: Output = Output(),
         model: str = "",
         timeout: float | None = None,
-    ) -> Iterator[tuple[int, EmbedResult]]:
+    ) -> Generator[tuple[int, EmbedResult], None, None]:
         """Any number of images over one call: (position, result) as they are done, in any order.
 
         `images` is read on another thread, no faster than the server takes them. Nothing is retried: errors of
         images are in their results, and SnapvitError ends the stream. `timeout` is each image's, from its arrival
-        at the server.
+        at the server. close() of what is returned ends the call early.
         """
         request = embed_request(model, budget, output)
         faulty: deque[tuple[int, EmbedResult]] = deque()

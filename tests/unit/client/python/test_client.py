@@ -277,10 +277,27 @@ def test_async_stream_takes_asynchronous_images(serve: Any) -> None:
     assert sorted(position for position, _ in pairs) == [0, 1, 2]
 
 
+def endless() -> Iterator[bytes]:
+    while True:
+        yield b"1"
+
+
 def test_leaving_a_stream_early_cancels_it(serve: Any) -> None:
     server = serve(echo)
     with Client(server.target) as client:
-        stream = client.embed_stream(b"1" for _ in iter(int, 1))  # endless
+        stream = client.embed_stream(endless())
         next(stream)
-        stream.close()  # type: ignore[attr-defined]
+        stream.close()
         assert client.embed(b"2").embedding[0] == 2
+
+
+def test_leaving_an_asynchronous_stream_early_cancels_it(serve: Any) -> None:
+    async def run() -> None:
+        async with AsyncClient(serve(echo).target) as client:
+            stream = client.embed_stream(endless())
+            async for _ in stream:
+                break
+            await stream.aclose()
+            assert (await client.embed(b"2")).embedding[0] == 2
+
+    asyncio.run(run())
