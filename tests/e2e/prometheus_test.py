@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "python"))
 from live_server import BIN, ROOT, LiveServer  # noqa: E402
 
 RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
+DOCUMENT = ROOT / "docs" / "observability.md"
 DASHBOARD = ROOT / "deploy" / "grafana" / "snapvit.json"
 LOAD_SECONDS = 45  # the rules are evaluated every 30 s
 
@@ -102,8 +103,20 @@ class Failures:
 
 
 def promtool(failures: Failures, *arguments: str, text: str | None = None) -> None:
-    run = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True)
+    run = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, cwd=ROOT)
     failures.check(run.returncode == 0, f"promtool {' '.join(arguments)}\n{run.stdout}{run.stderr}".strip())
+
+
+def check_document(failures: Failures, folder: Path) -> None:
+    """What docs/observability.md says to do about Prometheus, as it is printed there."""
+    document = DOCUMENT.read_text()
+    for line in re.findall(r"^promtool .*", document, re.MULTILINE):
+        promtool(failures, *line.split()[1:])
+    config = re.search(r"```yaml\n(# prometheus\.yml\n.*?)```", document, re.DOTALL)
+    assert config is not None
+    (folder / "prometheus.yml").write_text(config[1])
+    (folder / "deploy").symlink_to(ROOT / "deploy")
+    promtool(failures, "check", "config", str(folder / "prometheus.yml"))
 
 
 def check_rules_select_no_whole_bound(failures: Failures) -> None:
@@ -218,11 +231,10 @@ def main() -> int:
             print(f"SKIPPED: no {program} here: apt-get install prometheus", file=sys.stderr)
             return 77
     failures = Failures()
-    promtool(failures, "check", "rules", str(RULES))
-    promtool(failures, "test", "rules", str(RULES.parent / "rules_test.yaml"))
     check_rules_select_no_whole_bound(failures)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        check_document(failures, folder)
         hashes = {}
         for tenant in ("gold", "bulk"):
             (folder / f"{tenant}.key").write_text(f"{tenant}-key")
