@@ -126,6 +126,16 @@ def check_rules_select_no_whole_bound(failures: Failures) -> None:
         failures.check(not whole, f"{file.name} selects no whole number as le {whole or ''}")
 
 
+def check_everything_is_documented(failures: Failures, exposition: str) -> None:
+    document = DOCUMENT.read_text()
+    metrics = re.findall(r"^# TYPE (\w+)", exposition, re.MULTILINE)
+    unknown = [metric for metric in metrics if f"`{metric}`" not in document]
+    failures.check(bool(metrics) and not unknown, f"{DOCUMENT.name} has every one of {len(metrics)} metrics {unknown or ''}")
+    alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
+    unknown = [alert for alert in alerts if f"| {alert} (" not in document]
+    failures.check(bool(alerts) and not unknown, f"{DOCUMENT.name} has every one of {len(alerts)} alerts {unknown or ''}")
+
+
 def start_load(folder: Path, server: LiveServer) -> subprocess.Popen[str]:
     streams = folder / "streams.yaml"
     streams.write_text(STREAMS.format(folder=folder))
@@ -243,6 +253,7 @@ def main() -> int:
         with LiveServer("--workers", "8", "--tenants", str(folder / "tenants.yaml")) as server, \
                 Prometheus(folder, server.http) as prometheus:
             promtool(failures, "check", "metrics", text=get(f"http://{server.http}/metrics"))
+            check_everything_is_documented(failures, get(f"http://{server.http}/metrics"))
             load = start_load(folder, server)
             _, errors = load.communicate(timeout=LOAD_SECONDS + 120)
             failures.check(load.returncode == 0, f"snapvit bench {'' if load.returncode == 0 else errors}")
