@@ -16,7 +16,7 @@ import pytest
 from live_server import PROFILE, ROOT, LiveServer
 from PIL import Image
 
-from snapvit_client import AsyncClient, Budget, Client, Output, RetryPolicy, SnapvitError, Tls
+from snapvit_client import AsyncClient, Budget, ClassifyResult, Client, Output, RetryPolicy, SnapvitError, Tls
 
 PHOTO = ROOT / "docs" / "example.jpg"
 
@@ -107,6 +107,18 @@ def test_stream(server: LiveServer) -> None:
         pairs = dict(client.embed_stream([PHOTO, b"no image", *[PHOTO] * 100], budget=0.5))
     assert sorted(pairs) == list(range(102))
     assert [position for position, result in pairs.items() if result.error is not None] == [1]
+
+
+def test_stream_of_labels(server: LiveServer) -> None:
+    async def run() -> dict[int, ClassifyResult]:
+        async with AsyncClient(server.target) as client:
+            return {position: result async for position, result in client.classify_stream([PHOTO, b"no image"])}
+
+    with Client(server.target) as client:
+        pairs = dict(client.classify_stream([PHOTO, b"no image"], top_k=3))
+    assert len(pairs[0].labels) == 3
+    assert pairs[1].error is not None
+    assert asyncio.run(run())[0].labels[:3] == pairs[0].labels
 
 
 def test_asyncio(server: LiveServer) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -15,30 +15,30 @@ from snapvit_client._budget import BudgetLike
 from snapvit_client._channel import Tls, call_metadata, channel_options
 from snapvit_client._client import DEFAULT_TIMEOUT
 from snapvit_client._errors import SnapvitError, error_from_rpc
-from snapvit_client._generated.snapvit.v1 import inference_pb2, models_pb2
+from snapvit_client._generated.snapvit.v1 import models_pb2
 from snapvit_client._images import ImageLike
 from snapvit_client._many import ManyCall, Part, sendable
 from snapvit_client._requests import (
     DEFAULT_MAX_MESSAGE_BYTES,
     Activation,
     Output,
+    Request,
     classify_request,
-    classify_with_images,
     embed_request,
     with_images,
 )
 from snapvit_client._results import (
+    EMBEDDINGS,
+    LABELS,
     ClassifyResult,
     EmbedResult,
     ModelInfo,
-    classify_results,
-    embed_results,
+    Result,
+    ResultKind,
     model_info,
 )
 from snapvit_client._retry import RetryPolicy, RetrySchedule, TimeSource
 from snapvit_client._service import Service
-
-Result = TypeVar("Result")
 
 
 class AsyncClient:
@@ -90,11 +90,7 @@ class AsyncClient:
     ) -> EmbedResult:
         """As Client.embed()."""
         request = embed_request(model, budget, output)
-        request.images.append(await asyncio.to_thread(sendable, image, self._max_message_bytes))
-        result = embed_results(await self._call(self._service.embed, request, timeout), 1)[0]
-        if result.error is not None:
-            raise result.error
-        return result
+        return await self._one(self._service.embed, request, image, EMBEDDINGS, timeout)
 
     async def embed_many(
         self,
@@ -107,15 +103,9 @@ class AsyncClient:
     ) -> list[EmbedResult]:
         """As Client.embed_many()."""
         request = embed_request(model, budget, output)
+        return await self._many(self._service.embed, request, images, EMBEDDINGS, timeout)
 
-        async def send(part: Part) -> list[EmbedResult]:
-            reply = await self._call(self._service.embed, with_images(request, part.images), timeout)
-            return embed_results(reply, len(part.images))
-
-        call = ManyCall(images, self._max_message_bytes, lambda error: EmbedResult(error=error))
-        return await self._run(call, send)
-
-    async def embed_stream(
+    def embed_stream(
         self,
         images: Iterable[ImageLike] | AsyncIterable[ImageLike],
         *,
@@ -126,36 +116,7 @@ class AsyncClient:
     ) -> AsyncGenerator[tuple[int, EmbedResult], None]:
         """As Client.embed_stream(); `images` may be asynchronous, too, and is read in the event loop."""
         request = embed_request(model, budget, output)
-        faulty: deque[tuple[int, EmbedResult]] = deque()
-        broken: list[Exception] = []
-
-        async def requests() -> AsyncIterator[inference_pb2.EmbedRequest]:
-            position = 0
-            try:
-                async for image in _asynchronous(images):
-                    try:
-                        proto = await asyncio.to_thread(sendable, image, self._max_message_bytes)
-                        yield with_images(request, [proto], str(position), timeout)
-                    except SnapvitError as error:
-                        faulty.append((position, EmbedResult(error=error)))
-                    position += 1
-            except Exception as error:  # of the caller's iterable: gRPC would hide it
-                broken.append(error)
-
-        call = self._service.embed_stream(requests(), metadata=self._metadata)
-        try:
-            async for reply in call:
-                yield int(reply.id), embed_results(reply, 1)[0]
-                while faulty:
-                    yield faulty.popleft()
-        except grpc.RpcError as error:
-            raise error_from_rpc(error) from error
-        finally:
-            call.cancel()
-        for result in faulty:
-            yield result
-        if broken:
-            raise broken[0]
+        return self._stream(self._service.embed_stream, request, images, EMBEDDINGS, timeout)
 
     async def classify(
         self,
@@ -169,11 +130,7 @@ class AsyncClient:
     ) -> ClassifyResult:
         """As Client.classify()."""
         request = classify_request(model, budget, top_k, activation)
-        request.images.append(await asyncio.to_thread(sendable, image, self._max_message_bytes))
-        result = classify_results(await self._call(self._service.classify, request, timeout), 1)[0]
-        if result.error is not None:
-            raise result.error
-        return result
+        return await self._one(self._service.classify, request, image, LABELS, timeout)
 
     async def classify_many(
         self,
@@ -187,13 +144,21 @@ class AsyncClient:
     ) -> list[ClassifyResult]:
         """As Client.embed_many()."""
         request = classify_request(model, budget, top_k, activation)
+        return await self._many(self._service.classify, request, images, LABELS, timeout)
 
-        async def send(part: Part) -> list[ClassifyResult]:
-            reply = await self._call(self._service.classify, classify_with_images(request, part.images), timeout)
-            return classify_results(reply, len(part.images))
-
-        call = ManyCall(images, self._max_message_bytes, lambda error: ClassifyResult(error=error))
-        return await self._run(call, send)
+    def classify_stream(
+        self,
+        images: Iterable[ImageLike] | AsyncIterable[ImageLike],
+        *,
+        top_k: int = 5,
+        activation: Activation = "softmax",
+        budget: BudgetLike = None,
+        model: str = "",
+        timeout: float | None = None,
+    ) -> AsyncGenerator[tuple[int, ClassifyResult], None]:
+        """As embed_stream()."""
+        request = classify_request(model, budget, top_k, activation)
+        return self._stream(self._service.classify_stream, request, images, LABELS, timeout)
 
     async def models(self, *, timeout: float = DEFAULT_TIMEOUT) -> list[ModelInfo]:
         """As Client.models()."""
@@ -217,13 +182,26 @@ class AsyncClient:
                     raise error from rpc_error
             await self._time.async_sleep(seconds)
 
-    async def _run(self, call: ManyCall[Result], send: Callable[[Part], Awaitable[list[Result]]]) -> list[Result]:
+    async def _one(
+        self, method: Any, request: Request, image: ImageLike, kind: ResultKind[Result], timeout: float
+    ) -> Result:
+        request = with_images(request, [await asyncio.to_thread(sendable, image, self._max_message_bytes)])
+        result = kind.read(await self._call(method, request, timeout), 1)[0]
+        if result.error is not None:
+            raise result.error
+        return result
+
+    async def _many(
+        self, method: Any, request: Request, images: Iterable[ImageLike], kind: ResultKind[Result], timeout: float
+    ) -> list[Result]:
         async def outcome(part: Part) -> tuple[Part, list[Result] | SnapvitError]:
             try:
-                return part, await send(part)
+                reply = await self._call(method, with_images(request, part.images), timeout)
+                return part, kind.read(reply, len(part.images))
             except SnapvitError as error:
                 return part, error
 
+        call = ManyCall(images, self._max_message_bytes, kind)
         parts = call.parts()
         pending: set[asyncio.Task[tuple[Part, list[Result] | SnapvitError]]] = set()
         try:
@@ -239,6 +217,45 @@ class AsyncClient:
             for task in pending:
                 task.cancel()
         return call.results()
+
+    async def _stream(
+        self,
+        method: Any,
+        request: Request,
+        images: Iterable[ImageLike] | AsyncIterable[ImageLike],
+        kind: ResultKind[Result],
+        timeout: float | None,
+    ) -> AsyncGenerator[tuple[int, Result], None]:
+        faulty: deque[tuple[int, Result]] = deque()
+        broken: list[Exception] = []
+
+        async def requests() -> AsyncIterator[Request]:
+            position = 0
+            try:
+                async for image in _asynchronous(images):
+                    try:
+                        proto = await asyncio.to_thread(sendable, image, self._max_message_bytes)
+                        yield with_images(request, [proto], str(position), timeout)
+                    except SnapvitError as error:
+                        faulty.append((position, kind.failed(error)))
+                    position += 1
+            except Exception as error:  # of the caller's iterable: gRPC would hide it
+                broken.append(error)
+
+        call = method(requests(), metadata=self._metadata)
+        try:
+            async for reply in call:
+                yield int(reply.id), kind.read(reply, 1)[0]
+                while faulty:
+                    yield faulty.popleft()
+        except grpc.RpcError as error:
+            raise error_from_rpc(error) from error
+        finally:
+            call.cancel()
+        for result in faulty:
+            yield result
+        if broken:
+            raise broken[0]
 
 
 async def _asynchronous(images: Iterable[ImageLike] | AsyncIterable[ImageLike]) -> AsyncIterator[ImageLike]:

@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 
 from snapvit_client._budget import BudgetLike
 from snapvit_client._channel import Tls, call_metadata, channel_options
 from snapvit_client._errors import SnapvitError, error_from_rpc
-from snapvit_client._generated.snapvit.v1 import inference_pb2, models_pb2
+from snapvit_client._generated.snapvit.v1 import models_pb2
 from snapvit_client._images import ImageLike
 from snapvit_client._many import ManyCall, Part, sendable
 from snapvit_client._requests import (
     DEFAULT_MAX_MESSAGE_BYTES,
     Activation,
     Output,
+    Request,
     classify_request,
-    classify_with_images,
     embed_request,
     with_images,
 )
 from snapvit_client._results import (
+    EMBEDDINGS,
+    LABELS,
     ClassifyResult,
     EmbedResult,
     ModelInfo,
-    classify_results,
-    embed_results,
+    Result,
+    ResultKind,
     model_info,
 )
 from snapvit_client._retry import RetryPolicy, RetrySchedule, TimeSource
 from snapvit_client._service import Service
 
-Result = TypeVar("Result")
 DEFAULT_TIMEOUT = 60.0
 
 
@@ -97,11 +98,7 @@ class Client:
     ) -> EmbedResult:
         """One image. Raises SnapvitError for a fault of the image, too."""
         request = embed_request(model, budget, output)
-        request.images.append(sendable(image, self._max_message_bytes))
-        result = embed_results(self._call(self._service.embed, request, timeout), 1)[0]
-        if result.error is not None:
-            raise result.error
-        return result
+        return self._one(self._service.embed, request, image, EMBEDDINGS, timeout)
 
     def embed_many(
         self,
@@ -115,12 +112,7 @@ class Client:
         """One result per image, in their order. A faulty image is an error in its result; the call raises
         SnapvitError only if every request failed."""
         request = embed_request(model, budget, output)
-
-        def send(part: Part) -> list[EmbedResult]:
-            reply = self._call(self._service.embed, with_images(request, part.images), timeout)
-            return embed_results(reply, len(part.images))
-
-        return self._run(ManyCall(images, self._max_message_bytes, lambda error: EmbedResult(error=error)), send)
+        return self._many(self._service.embed, request, images, EMBEDDINGS, timeout)
 
     def embed_stream(
         self,
@@ -138,34 +130,7 @@ class Client:
         at the server. close() of what is returned ends the call early.
         """
         request = embed_request(model, budget, output)
-        faulty: deque[tuple[int, EmbedResult]] = deque()
-        broken: list[Exception] = []
-
-        def requests() -> Iterator[inference_pb2.EmbedRequest]:
-            try:
-                for position, image in enumerate(images):
-                    try:
-                        proto = sendable(image, self._max_message_bytes)
-                    except SnapvitError as error:
-                        faulty.append((position, EmbedResult(error=error)))
-                        continue
-                    yield with_images(request, [proto], str(position), timeout)
-            except Exception as error:  # of the caller's iterable: gRPC would hide it
-                broken.append(error)
-
-        call = self._service.embed_stream(requests(), metadata=self._metadata)
-        try:
-            for reply in call:
-                yield int(reply.id), embed_results(reply, 1)[0]
-                while faulty:
-                    yield faulty.popleft()
-        except grpc.RpcError as error:
-            raise error_from_rpc(error) from error
-        finally:
-            call.cancel()
-        yield from faulty
-        if broken:
-            raise broken[0]
+        return self._stream(self._service.embed_stream, request, images, EMBEDDINGS, timeout)
 
     def classify(
         self,
@@ -179,11 +144,7 @@ class Client:
     ) -> ClassifyResult:
         """One image. Raises SnapvitError for a fault of the image, too."""
         request = classify_request(model, budget, top_k, activation)
-        request.images.append(sendable(image, self._max_message_bytes))
-        result = classify_results(self._call(self._service.classify, request, timeout), 1)[0]
-        if result.error is not None:
-            raise result.error
-        return result
+        return self._one(self._service.classify, request, image, LABELS, timeout)
 
     def classify_many(
         self,
@@ -197,12 +158,21 @@ class Client:
     ) -> list[ClassifyResult]:
         """As embed_many()."""
         request = classify_request(model, budget, top_k, activation)
+        return self._many(self._service.classify, request, images, LABELS, timeout)
 
-        def send(part: Part) -> list[ClassifyResult]:
-            reply = self._call(self._service.classify, classify_with_images(request, part.images), timeout)
-            return classify_results(reply, len(part.images))
-
-        return self._run(ManyCall(images, self._max_message_bytes, lambda error: ClassifyResult(error=error)), send)
+    def classify_stream(
+        self,
+        images: Iterable[ImageLike],
+        *,
+        top_k: int = 5,
+        activation: Activation = "softmax",
+        budget: BudgetLike = None,
+        model: str = "",
+        timeout: float | None = None,
+    ) -> Generator[tuple[int, ClassifyResult], None, None]:
+        """As embed_stream()."""
+        request = classify_request(model, budget, top_k, activation)
+        return self._stream(self._service.classify_stream, request, images, LABELS, timeout)
 
     def models(self, *, timeout: float = DEFAULT_TIMEOUT) -> list[ModelInfo]:
         """All models, without ladders and class names."""
@@ -226,13 +196,26 @@ class Client:
                     raise error from rpc_error
             self._time.sleep(seconds)
 
-    def _run(self, call: ManyCall[Result], send: Callable[[Part], list[Result]]) -> list[Result]:
+    def _one(
+        self, method: Any, request: Request, image: ImageLike, kind: ResultKind[Result], timeout: float
+    ) -> Result:
+        request = with_images(request, [sendable(image, self._max_message_bytes)])
+        result = kind.read(self._call(method, request, timeout), 1)[0]
+        if result.error is not None:
+            raise result.error
+        return result
+
+    def _many(
+        self, method: Any, request: Request, images: Iterable[ImageLike], kind: ResultKind[Result], timeout: float
+    ) -> list[Result]:
         def outcome(part: Part) -> tuple[Part, list[Result] | SnapvitError]:
             try:
-                return part, send(part)
+                reply = self._call(method, with_images(request, part.images), timeout)
+                return part, kind.read(reply, len(part.images))
             except SnapvitError as error:
                 return part, error
 
+        call = ManyCall(images, self._max_message_bytes, kind)
         pending: set[Future[tuple[Part, list[Result] | SnapvitError]]] = set()
         with ThreadPoolExecutor(self._requests_in_flight) as pool:
             for part in call.parts():
@@ -244,3 +227,40 @@ class Client:
             for future in pending:
                 call.end(*future.result())
         return call.results()
+
+    def _stream(
+        self,
+        method: Any,
+        request: Request,
+        images: Iterable[ImageLike],
+        kind: ResultKind[Result],
+        timeout: float | None,
+    ) -> Generator[tuple[int, Result], None, None]:
+        faulty: deque[tuple[int, Result]] = deque()
+        broken: list[Exception] = []
+
+        def requests() -> Iterator[Request]:
+            try:
+                for position, image in enumerate(images):
+                    try:
+                        proto = sendable(image, self._max_message_bytes)
+                    except SnapvitError as error:
+                        faulty.append((position, kind.failed(error)))
+                        continue
+                    yield with_images(request, [proto], str(position), timeout)
+            except Exception as error:  # of the caller's iterable: gRPC would hide it
+                broken.append(error)
+
+        call = method(requests(), metadata=self._metadata)
+        try:
+            for reply in call:
+                yield int(reply.id), kind.read(reply, 1)[0]
+                while faulty:
+                    yield faulty.popleft()
+        except grpc.RpcError as error:
+            raise error_from_rpc(error) from error
+        finally:
+            call.cancel()
+        yield from faulty
+        if broken:
+            raise broken[0]

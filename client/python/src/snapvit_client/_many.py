@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic
 
 import grpc
 
@@ -12,11 +12,10 @@ from snapvit_client._errors import SnapvitError
 from snapvit_client._generated.snapvit.v1 import types_pb2
 from snapvit_client._images import ImageLike, image_to_proto, payload_bytes
 from snapvit_client._requests import check_size
+from snapvit_client._results import Result, ResultKind
 
 REQUEST_IMAGES = 16
 REQUEST_BYTES = 3_500_000  # of the images of one request; a single larger image goes alone
-
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -44,12 +43,10 @@ class ManyCall(Generic[Result]):
     fails only if every request did.
     """
 
-    def __init__(
-        self, images: Iterable[ImageLike], max_message_bytes: int, failed: Callable[[SnapvitError], Result]
-    ) -> None:
+    def __init__(self, images: Iterable[ImageLike], max_message_bytes: int, kind: ResultKind[Result]) -> None:
         self._images = images
         self._max_message_bytes = max_message_bytes
-        self._failed = failed
+        self._kind: ResultKind[Result] = kind
         self._results: dict[int, Result] = {}
         self._answered = False
         self._first_error: SnapvitError | None = None
@@ -60,12 +57,12 @@ class ManyCall(Generic[Result]):
         part = Part()
         for position, image in enumerate(self._images):
             if self._ended_by is not None:
-                self._results[position] = self._failed(self._ended_by)
+                self._results[position] = self._kind.failed(self._ended_by)
                 continue
             try:
                 proto = sendable(image, self._max_message_bytes)
             except SnapvitError as error:
-                self._results[position] = self._failed(error)
+                self._results[position] = self._kind.failed(error)
                 continue
             if not part.fits(payload_bytes(proto)):
                 yield part
@@ -83,7 +80,7 @@ class ManyCall(Generic[Result]):
             self._first_error = self._first_error or outcome
             if self._ended_by is None and _would_repeat(outcome):
                 self._ended_by = outcome
-            outcome = [self._failed(outcome)] * len(part.positions)
+            outcome = [self._kind.failed(outcome)] * len(part.positions)
         else:
             self._answered = True
         self._results.update(zip(part.positions, outcome, strict=True))

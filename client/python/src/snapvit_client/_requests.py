@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import grpc
 
@@ -54,24 +54,19 @@ def classify_request(
     return inference_pb2.ClassifyRequest(model=model, budget=proto, top_k=top_k, activation=value)
 
 
-def with_images(request: inference_pb2.EmbedRequest, images: Iterable[types_pb2.Image],
-                item_id: str = "", timeout: float | None = None) -> inference_pb2.EmbedRequest:
+Request = TypeVar("Request", inference_pb2.EmbedRequest, inference_pb2.ClassifyRequest)
+
+
+def with_images(
+    request: Request, images: Iterable[types_pb2.Image], request_id: str = "", timeout: float | None = None
+) -> Request:
     """A copy of `request` that asks for `images`."""
-    result = inference_pb2.EmbedRequest()
+    result = type(request)()
     result.CopyFrom(request)
     result.images.extend(images)
-    result.id = item_id
+    result.id = request_id
     if timeout is not None:
         set_duration(result.timeout, timeout)
-    return result
-
-
-def classify_with_images(
-    request: inference_pb2.ClassifyRequest, images: Iterable[types_pb2.Image]
-) -> inference_pb2.ClassifyRequest:
-    result = inference_pb2.ClassifyRequest()
-    result.CopyFrom(request)
-    result.images.extend(images)
     return result
 
 

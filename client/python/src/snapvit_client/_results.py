@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import grpc
 import numpy as np
@@ -124,6 +124,21 @@ def embed_results(response: inference_pb2.EmbedResponse, images: int) -> list[Em
 def classify_results(response: inference_pb2.ClassifyResponse, images: int) -> list[ClassifyResult]:
     _check_count(response.items, images)
     return [_classify_result(item) for item in response.items]
+
+
+Result = TypeVar("Result", EmbedResult, ClassifyResult)
+
+
+@dataclass(frozen=True)
+class ResultKind(Generic[Result]):
+    """How replies of a method become results."""
+
+    read: Callable[[Any, int], list[Result]]  # the reply, to a request of so many images
+    failed: Callable[[SnapvitError], Result]  # of an image without a reply
+
+
+EMBEDDINGS: ResultKind[EmbedResult] = ResultKind(embed_results, lambda error: EmbedResult(error=error))
+LABELS: ResultKind[ClassifyResult] = ResultKind(classify_results, lambda error: ClassifyResult(error=error))
 
 
 def model_info(proto: models_pb2.ModelInfo) -> ModelInfo:

@@ -18,15 +18,17 @@ class Service:
                 path, request_serializer=_serialize, response_deserializer=response.FromString
             )
 
+        def stream(path: str, response: type[Message]) -> Any:
+            return channel.stream_stream(
+                path, request_serializer=_serialize, response_deserializer=response.FromString
+            )
+
         self.embed = unary("/snapvit.v1.Inference/Embed", inference_pb2.EmbedResponse)
         self.classify = unary("/snapvit.v1.Inference/Classify", inference_pb2.ClassifyResponse)
         self.list_models = unary("/snapvit.v1.Models/ListModels", models_pb2.ListModelsResponse)
         self.get_model = unary("/snapvit.v1.Models/GetModel", models_pb2.ModelInfo)
-        self.embed_stream = channel.stream_stream(
-            "/snapvit.v1.Inference/EmbedStream",
-            request_serializer=_serialize,
-            response_deserializer=inference_pb2.EmbedResponse.FromString,
-        )
+        self.embed_stream = stream("/snapvit.v1.Inference/EmbedStream", inference_pb2.EmbedResponse)
+        self.classify_stream = stream("/snapvit.v1.Inference/ClassifyStream", inference_pb2.ClassifyResponse)
 
 
 def _serialize(message: Message) -> bytes:
