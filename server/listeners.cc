@@ -58,8 +58,7 @@ absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
 }
 
 absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
-                                                      const StatusSources& sources,
-                                                      HttpApi* api) {
+                                                      const StatusSources& sources, HttpApi* api) {
   HttpServer::Options http;
   http.address = address;
   http.routes["/"] = [] {

@@ -41,8 +41,7 @@ absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
 // lives) and /readyz (200 while requests are served, else 503 with state and progress), and the
 // calls of `api`, which is borrowed. Errors as StartGrpc().
 absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
-                                                      const StatusSources& sources,
-                                                      HttpApi* api);
+                                                      const StatusSources& sources, HttpApi* api);
 
 }  // namespace snapvit
 
