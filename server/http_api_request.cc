@@ -218,8 +218,10 @@ absl::StatusOr<EmbeddingsCall> ReadEmbeddingsCall(const std::string& body) {
   output.set_dimensions(dimensions);
   ASSIGN_OR_RETURN(const bool normalize, ReadFlag(object, "normalize"));
   output.set_normalize(normalize);
-  ASSIGN_OR_RETURN(const int pooling, ReadChoice(object, "pooling", {"default", "cls", "mean"}));
-  constexpr v1::Pooling kPoolings[] = {v1::POOLING_DEFAULT, v1::POOLING_CLS, v1::POOLING_MEAN};
+  ASSIGN_OR_RETURN(const int pooling,
+                   ReadChoice(object, "pooling", {"default", "cls", "mean", "projected"}));
+  constexpr v1::Pooling kPoolings[] = {v1::POOLING_DEFAULT, v1::POOLING_CLS, v1::POOLING_MEAN,
+                                       v1::POOLING_PROJECTED};
   output.set_pooling(kPoolings[pooling]);
   return call;
 }

@@ -113,10 +113,11 @@ void AppendInferOutput(const InferenceJob& job, const InferOutput& output,
       AppendFloats(result.embedding_values, raw);
     }
   }
-  const VitConfig& config = job.model().config;
   tensor->add_shape(static_cast<int64_t>(job.size()));
-  tensor->add_shape(
-      output.best_classes.value_or(output.probabilities ? config.num_classes : config.embed_dim));
+  const EngineItem& first = job.outcome(0).task->item();
+  const size_t length =
+      output.probabilities ? first.logit_values.size() : first.embedding_values.size();
+  tensor->add_shape(output.best_classes.value_or(static_cast<int>(length)));
 }
 
 }  // namespace snapvit
