@@ -107,18 +107,13 @@ template <typename T, int R, int V>
 struct Tile {
   __m512 sum[R][V];
 
-  void Clear() {
-    for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < V; ++v) sum[r][v] = _mm512_setzero_ps();
-    }
-  }
-
-  // Adds rows·panel: of `words` words of each row, `stride` elements apart, and as many rows of the
-  // panel, `width` words apart.
-  void Add(const T* a, int64_t stride, const uint32_t* b, int64_t width, int64_t words) {
+  // The sums become rows·panel, or that is added: of `words` words of each row, `stride` elements
+  // apart, and as many rows of the panel, `width` words apart.
+  template <bool kAdd>
+  void Multiply(const T* a, int64_t stride, const uint32_t* b, int64_t width, int64_t words) {
     __m512 local[R][V];  // in registers: compilers do not keep members there
     for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < V; ++v) local[r][v] = sum[r][v];
+      for (int v = 0; v < V; ++v) local[r][v] = kAdd ? sum[r][v] : _mm512_setzero_ps();
     }
     for (int64_t k = 0; k < words; ++k, a += kValuesOfWord<T>, b += width) {
       __m512i weights[V];
@@ -162,17 +157,18 @@ __m512 LoadOr(const float* values, int64_t first, __mmask16 mask, float otherwis
 template <typename T, int R, int V>
 void Accumulate(const PanelWork<T>& work, int64_t row, Tile<T, R, V>& tile) {
   const GemmCall<T>& call = work.call;
-  tile.Clear();
   const uint32_t* panel = call.weights->panel(work.panel);
   if (V == 1 && call.weights->narrow()) {
-    tile.Add(work.Row(row), call.rows.stride, panel, call.weights->panel_width(),
-             Words<T>(call.inputs));
+    tile.template Multiply<false>(work.Row(row), call.rows.stride, panel,
+                                  call.weights->panel_width(), Words<T>(call.inputs));
     return;
   }
-  tile.Add(work.Row(row), call.rows.stride, panel, kPanel, Words<T>(call.inputs));
+  tile.template Multiply<false>(work.Row(row), call.rows.stride, panel, kPanel,
+                                Words<T>(call.inputs));
   if (call.more_weights != nullptr) {
-    tile.Add(call.more_rows.data + row * call.more_rows.stride, call.more_rows.stride,
-             call.more_weights->panel(work.panel), kPanel, Words<T>(call.more_inputs));
+    tile.template Multiply<true>(call.more_rows.data + row * call.more_rows.stride,
+                                 call.more_rows.stride, call.more_weights->panel(work.panel),
+                                 kPanel, Words<T>(call.more_inputs));
   }
 }
 
@@ -366,9 +362,9 @@ void PackValues(const Head<T>& head) {
 template <typename T, int R, int V>
 void ScorePanel(const Head<T>& head, int64_t query, int64_t panel) {
   Tile<T, R, V> tile;
-  tile.Clear();
-  tile.Add(head.query + query * head.call.stride, head.call.stride,
-           head.space.keys.data() + panel * head.words() * kPanel, kPanel, head.words());
+  tile.template Multiply<false>(head.query + query * head.call.stride, head.call.stride,
+                                head.space.keys.data() + panel * head.words() * kPanel, kPanel,
+                                head.words());
   for (int r = 0; r < R; ++r) {
     float* scores = head.space.scores.data() + r * head.padded_tokens() + panel * kPanel;
     for (int v = 0; v < V; ++v) _mm512_storeu_ps(scores + v * kLanes, tile.sum[r][v]);
@@ -427,10 +423,9 @@ float Softmax(const Head<T>& head, int row) {
 template <typename T, int R, int V>
 void Weigh(const Head<T>& head, int64_t query, const float* inverse_sums, int first) {
   Tile<T, R, V> tile;
-  tile.Clear();
   const int64_t words = Words<T>(head.call.tokens);
-  tile.Add(head.space.weights.data(), head.padded_tokens(),
-           head.space.values.data() + first * words, kPanel, words);
+  tile.template Multiply<false>(head.space.weights.data(), head.padded_tokens(),
+                                head.space.values.data() + first * words, kPanel, words);
   for (int r = 0; r < R; ++r) {
     const __m512 factor = _mm512_set1_ps(inverse_sums[r]);
     for (int v = 0; v < V; ++v) {

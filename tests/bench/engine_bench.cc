@@ -152,7 +152,7 @@ class EngineBench {
   }
 
   absl::StatusOr<Json> Gemm(const GemmShape& shape) const {
-    const Kernels* kernels = CpuKernels();
+    const Kernels<BFloat16Bits>* kernels = CpuKernels<BFloat16Bits>();
     if (kernels == nullptr) {
       return absl::FailedPreconditionError("core/kernels has no kernels for this processor");
     }
@@ -165,9 +165,9 @@ class EngineBench {
     const std::vector<BFloat16Bits> rows(shape.rows * shape.inputs, kOne);
     const std::vector<BFloat16Bits> weights(shape.inputs * shape.outputs, kOne);
     std::vector<BFloat16Bits> out(shape.rows * shape.outputs);
-    const PackedMatrix packed =
-        PackedMatrix::Pack(weights.data(), shape.inputs, shape.outputs, shape.outputs, 1);
-    GemmCall call;
+    const auto packed = PackedMatrix<BFloat16Bits>::Pack(weights.data(), shape.inputs,
+                                                         shape.outputs, shape.outputs, 1);
+    GemmCall<BFloat16Bits> call;
     call.rows = {rows.data(), shape.inputs};
     call.row_count = shape.rows;
     call.weights = &packed;
