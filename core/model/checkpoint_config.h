@@ -41,19 +41,20 @@ struct CheckpointConfig {
   TensorMap tensors;  // every one that `model` has, with the right shape, and no others
 };
 
-// Reads config.json, and preprocessor_config.json beside a Hugging Face model. A config.json with
-// an "architecture" is timm's (ReadTimmConfig), one with a "model_type" transformers'
-// (ReadHfConfig). INVALID_ARGUMENT names the file, the field or tensor, its value, and what was
-// expected.
+// Reads config.json, and preprocessor_config.json beside a Hugging Face model. A config.json with a
+// "model_type" is transformers' (ReadHfConfig), one with an "architecture" alone timm's
+// (ReadTimmConfig). INVALID_ARGUMENT names the file, the field or tensor, its value, and what was
+// expected; NOT_FOUND if a Hugging Face model has no preprocessor_config.json.
 absl::StatusOr<CheckpointConfig> ReadCheckpointConfig(const ModelFiles& files,
                                                       const Checkpoint& checkpoint);
 
-// Where a patch size and the number of patches come from, for the grid that stored positions are
-// for: `target` if it has so many patches, else a square. Nothing if it is neither.
 struct PatchGrid {
-  int height = 0;
+  int height = 0;  // patches
   int width = 0;
 };
+
+// The grid that so many stored positions are for: `target` if that has as many patches, else a
+// square. Nothing if it is neither.
 std::optional<PatchGrid> StoredGrid(int patches, PatchGrid target);
 
 }  // namespace snapvit

@@ -23,13 +23,10 @@ from PIL import Image
 TOLERANCE = 1e-4
 
 
-def timm_base(architecture, **args):
-    case = timm_case(architecture, **args)
-    case["args"] = args
-    return case
+def timm_base(architecture, zero_head_bias=False, **args):
+    return timm_case(architecture, zero_head_bias=zero_head_bias) | dict(args=args)
 
 
-VIT = dict(intermediate_size=3072)
 CASES = {
     "timm_vit": timm_base("vit_base_patch16_224"),
     "timm_deit_distilled": timm_base("deit_base_distilled_patch16_224"),
@@ -100,8 +97,8 @@ def main():
     parser.add_argument("cases", nargs="*")
     flags = parser.parse_args()
     print("timm", timm.__version__, "transformers", hf.__version__)
-    good = [check(flags.snapvit, name, case) for name, case in CASES.items() if not flags.cases
-            or name in flags.cases]
+    good = [check(flags.snapvit, name, case) for name, case in CASES.items()
+            if not flags.cases or name in flags.cases]
     sys.exit(0 if good and all(good) else 1)
 
 
