@@ -37,7 +37,6 @@ class CalibrationRun {
 
   const VitConfig& config() const { return folder_->config; }
   const OrderOptions& options() const { return *options_; }
-  size_t bytes_per_weight() const { return options_->dtype == ExecutionDtype::kBFloat16 ? 2 : 4; }
 
   // Progress of a stage as that of the whole.
   ProgressFn Progress(Stage stage) const { return PartOf(*progress_, stage.begin, stage.end); }

@@ -66,7 +66,7 @@ class LadderCorrections {
       stops = std::move(wanted);
       RETURN_IF_ERROR(AddMissing(
           stops, PartOf(progress, 1.0 * round / kMostRounds, (round + 1.0) / kMostRounds)));
-      ordering_.corrections.low_rank = builder_.WithinMemory(stops, run_.bytes_per_weight());
+      ordering_.corrections.low_rank = builder_.WithinMemory(stops);
       if (run_.options().clock->Now() >= run_.StopAt(kCorrections)) break;
     }
     return absl::OkStatus();

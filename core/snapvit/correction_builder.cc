@@ -10,7 +10,7 @@ namespace snapvit {
 namespace {
 
 constexpr int kMostRank = 16;
-// Of the block weights, for the tables of all corrections together.
+// Of the block weights in f32, for the tables of all corrections together.
 constexpr double kMemoryShare = 0.05;
 
 void Append(const at::Tensor& tensor, std::vector<float>& values) {
@@ -54,11 +54,11 @@ std::vector<LowRankCorrection> CorrectionBuilder::All() const {
   return corrections;
 }
 
-std::vector<LowRankCorrection> CorrectionBuilder::WithinMemory(const std::set<KeepStop>& stops,
-                                                               size_t bytes_per_weight) const {
-  const size_t biases = stops.size() * config_.embed_dim * bytes_per_weight;
+std::vector<LowRankCorrection> CorrectionBuilder::WithinMemory(
+    const std::set<KeepStop>& stops) const {
+  const size_t biases = stops.size() * config_.embed_dim * sizeof(float);
   const auto bound = static_cast<size_t>(
-      kMemoryShare * static_cast<double>(BlockWeightCount(config_) * bytes_per_weight));
+      kMemoryShare * static_cast<double>(BlockWeightCount(config_) * sizeof(float)));
   std::vector<int32_t> structures;
   std::vector<const LowRankParts*> parts;
   for (const auto& [stop, of_stop] : parts_) {

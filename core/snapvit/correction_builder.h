@@ -40,10 +40,9 @@ class CorrectionBuilder {
   std::vector<LowRankCorrection> All() const;
 
   // Those of `stops`, with the ranks that save the most loss while they and a bias for each stop
-  // take no more than a twentieth of the block weights' memory. `bytes_per_weight`: of the
-  // execution dtype.
-  std::vector<LowRankCorrection> WithinMemory(const std::set<KeepStop>& stops,
-                                              size_t bytes_per_weight) const;
+  // take no more than a twentieth of the memory of the block weights in f32, whatever they will be
+  // executed in: one model has one ordering.
+  std::vector<LowRankCorrection> WithinMemory(const std::set<KeepStop>& stops) const;
 
  private:
   const VitConfig config_;

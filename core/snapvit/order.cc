@@ -120,8 +120,7 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   ASSIGN_OR_RETURN(ordering.path, run.Path(ordering, kPath));
   ScoreByPath(orders, ordering);
   RETURN_IF_ERROR(Guard([&] {
-    ordering.corrections.low_rank =
-        corrections.WithinMemory(StopsOf(ordering.path), run.bytes_per_weight());
+    ordering.corrections.low_rank = corrections.WithinMemory(StopsOf(ordering.path));
   }));
   ASSIGN_OR_RETURN(ordering.fidelity, run.Fidelity(ordering, kFidelity));
   return ordering;
