@@ -18,11 +18,11 @@ import argparse
 import json
 import math
 import os
+import random
 import re
 import shlex
 import signal
 import subprocess
-import random
 import sys
 import tempfile
 import time
