@@ -2,7 +2,7 @@
 
 usage: check_true_size.py SNAPVIT [CASE...]        (packages: tests/requirements-golden.txt; minutes, 1 GB of disk)
 
-SNAPVIT is the program, e.g. build/release/bin/snapvit. Each model is built with noise on every parameter, saved by its
+SNAPVIT is the program, e.g. build/release/bin/snapvit; the test true_size (scripts/test.sh -L slow) runs all cases. Each model is built with noise on every parameter, saved by its
 own library into a temporary folder, read back by it, and asked for two images that already have the input size, so
 that preparing them is a normalisation alone. Fails if an embedding is off by more than 1e-4 of the deviation, in f32.
 """
@@ -13,12 +13,16 @@ import subprocess
 import sys
 import tempfile
 
-import numpy as np
-import timm
-import torch
-import transformers as hf
-from make_family_goldens import HfModel, TimmModel, hf_case, timm_case, write_hf, write_timm
-from PIL import Image
+try:
+    import numpy as np
+    import timm
+    import torch
+    import transformers as hf
+    from make_family_goldens import HfModel, TimmModel, hf_case, timm_case, write_hf, write_timm
+    from PIL import Image
+except ImportError as error:
+    print(f"skipped: {error}; install tests/requirements-golden.txt, and name the Python by SNAPVIT_GOLDEN_PYTHON")
+    sys.exit(77)
 
 TOLERANCE = 1e-4
 
