@@ -119,9 +119,8 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   RETURN_IF_ERROR(Guard([&] { ordering.corrections.low_rank = corrections.All(); }));
   ASSIGN_OR_RETURN(ordering.path, run.Path(ordering, kPath));
   ScoreByPath(orders, ordering);
-  RETURN_IF_ERROR(Guard([&] {
-    ordering.corrections.low_rank = corrections.WithinMemory(StopsOf(ordering.path));
-  }));
+  RETURN_IF_ERROR(Guard(
+      [&] { ordering.corrections.low_rank = corrections.WithinMemory(StopsOf(ordering.path)); }));
   ASSIGN_OR_RETURN(ordering.fidelity, run.Fidelity(ordering, kFidelity));
   return ordering;
 }
