@@ -46,7 +46,8 @@ class HttpServer {
   // Binds and answers at once. FAILED_PRECONDITION, naming the address, if it cannot be bound.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(Options options);
 
-  // Stops listening, waits for answers under way.
+  // Stops listening, waits for answers under way. Connections that no thread has taken yet are not
+  // answered and end with the process (civetweb forgets them).
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
