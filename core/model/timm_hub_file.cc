@@ -1,8 +1,10 @@
 #include "core/model/timm_hub_file.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -18,6 +20,70 @@ namespace snapvit {
 namespace {
 
 using Json = nlohmann::json;
+
+// Fields of the file, of both forms.
+constexpr std::string_view kRootFields[] = {"architecture", "num_classes",        "num_features",
+                                            "global_pool",  "model_args",         "label_names",
+                                            "labels",       "label_descriptions", "pretrained_cfg"};
+
+// Fields of pretrained_cfg, which old files have beside those above: timm's PretrainedCfg. What
+// ParseTimmHubFile does not read is about the file, or for training and other input sizes.
+constexpr std::string_view kCfgFields[] = {"architecture",
+                                           "classifier",
+                                           "crop_mode",
+                                           "crop_pct",
+                                           "custom_load",
+                                           "description",
+                                           "file",
+                                           "first_conv",
+                                           "fixed_input_size",
+                                           "hf_hub_filename",
+                                           "hf_hub_id",
+                                           "input_size",
+                                           "interpolation",
+                                           "label_descriptions",
+                                           "label_names",
+                                           "label_offset",
+                                           "labels",
+                                           "license",
+                                           "mean",
+                                           "min_input_size",
+                                           "notes",
+                                           "num_classes",
+                                           "origin_url",
+                                           "paper_ids",
+                                           "paper_name",
+                                           "pool_size",
+                                           "source",
+                                           "std",
+                                           "tag",
+                                           "test_crop_pct",
+                                           "test_input_size",
+                                           "test_pool_size",
+                                           "url"};
+
+bool IsIn(std::span<const std::string_view> fields, std::string_view field) {
+  return std::find(fields.begin(), fields.end(), field) != fields.end();
+}
+
+// `old`: the object is the whole file, without pretrained_cfg.
+absl::Status CheckFields(const JsonFields& object, std::span<const std::string_view> known,
+                         bool old) {
+  for (const auto& item : object.json().items()) {
+    if (item.value().is_null() || IsIn(known, item.key())) continue;
+    if (old && IsIn(kCfgFields, item.key())) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(object.path(), ": \"", item.key(), "\" = ", ShownJson(item.value()),
+                     " is not supported: what it changes is not known"));
+  }
+  return absl::OkStatus();
+}
+
+// timm would cut so many classes off the head when it loads the file.
+absl::Status CheckLabelOffset(const JsonFields& cfg) {
+  if (!cfg.Has("label_offset") || cfg.json()["label_offset"] == 0) return absl::OkStatus();
+  return cfg.Unexpected("label_offset", "0: a head whose classes are those that are served");
+}
 
 absl::Status ReadInputSize(const JsonFields& cfg, TimmHubFile& file) {
   if (!cfg.Has("input_size")) return absl::OkStatus();
@@ -102,6 +168,9 @@ absl::StatusOr<TimmHubFile> ParseTimmHubFile(std::string_view text, const std::s
   RETURN_IF_ERROR(ReadClasses(root, file));
   if (nested) RETURN_IF_ERROR(ReadClasses(*nested, file));
   const JsonFields& cfg = nested ? *nested : root;
+  RETURN_IF_ERROR(CheckFields(root, kRootFields, /*old=*/!nested));
+  if (nested) RETURN_IF_ERROR(CheckFields(cfg, kCfgFields, /*old=*/false));
+  RETURN_IF_ERROR(CheckLabelOffset(cfg));
   ASSIGN_OR_RETURN(file.preprocessing, ReadTimmPreprocessing(cfg));
   RETURN_IF_ERROR(ReadInputSize(cfg, file));
   ASSIGN_OR_RETURN(file.tag, ReadTag(cfg, file.architecture));

@@ -140,6 +140,15 @@ const BadConfig kBadConfigs[] = {
     {"PatchNotSquare",
      R"({"architecture": "x", "model_args": {"num_heads": 3, "patch_size": [8, 4]}})",
      "\"patch_size\" is [8,4], expected square patches"},
+    {"UnknownCfgField", R"({"architecture": "x", "pretrained_cfg": {"pad_color": 3}})",
+     "pretrained_cfg: \"pad_color\" = 3 is not supported"},
+    {"UnknownField", R"({"architecture": "x", "quantization_config": {"bits": 4}})",
+     "\"quantization_config\" = {\"bits\":4} is not supported"},
+    // timm reads it from pretrained_cfg alone, if there is one.
+    {"CfgFieldBesideCfg", R"({"architecture": "x", "mean": [0.5, 0.5, 0.5], "pretrained_cfg": {}})",
+     "\"mean\" = [0.5,0.5,0.5] is not supported"},
+    {"LabelOffset", R"({"architecture": "x", "pretrained_cfg": {"label_offset": 1}})",
+     "\"label_offset\" is 1, expected 0"},
     {"CfgIsNoObject", R"({"architecture": "x", "pretrained_cfg": 3})",
      "pretrained_cfg is 3, expected a JSON object"},
 };
