@@ -50,7 +50,7 @@ struct OrderFlags {
   absl::Duration time_limit() const {
     return time_limit_seconds > 0 ? absl::Seconds(time_limit_seconds) : absl::InfiniteDuration();
   }
-  // What a stopped search resumes from.
+  // What a stopped run resumes from.
   std::string checkpoint() const { return output + ".partial"; }
 };
 
@@ -88,6 +88,9 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
       OpenCalibration(flags.images, flags.images_needed(), folder.preprocessing, flags.seed));
   RETURN_IF_ERROR(MoveWeights(device, folder));
   const ProgressFn progress = DelayedProgress("ordering");
+  const auto warn = [](const std::string& text) {
+    std::fprintf(stderr, "snapvit order: warning: %s\n", text.c_str());
+  };
   OrderResult result;
   if (flags.published()) {
     PublishedOrderOptions options;
@@ -97,9 +100,7 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
     options.time_limit = flags.time_limit();
     options.checkpoint = flags.checkpoint();
     options.on_step = [&result](const SearchStep& step) { result.steps.push_back(step); };
-    options.warn = [](const std::string& text) {
-      std::fprintf(stderr, "snapvit order: warning: %s\n", text.c_str());
-    };
+    options.warn = warn;
     result.evaluations = options.evaluations;
     ASSIGN_OR_RETURN(result.ordering,
                      ComputePublishedOrdering(folder, fingerprint, *source, options, progress));
@@ -108,6 +109,8 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
     options.images = flags.gradient_images();
     options.seed = flags.seed;
     options.time_limit = flags.time_limit();
+    options.checkpoint = flags.checkpoint();
+    options.warn = warn;
     ASSIGN_OR_RETURN(options.ladder.corrections, ParseCorrectionMode(flags.corrections));
     ASSIGN_OR_RETURN(result.ordering,
                      ComputeOrdering(folder, fingerprint, *source, options, progress));
@@ -117,7 +120,7 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
 
 // What a stopped run leaves behind, for the message.
 absl::Status Stopped(const OrderFlags& flags, const absl::Status& status) {
-  const bool resumes = flags.published() && std::filesystem::exists(flags.checkpoint());
+  const bool resumes = std::filesystem::exists(flags.checkpoint());
   return absl::CancelledError(
       absl::StrCat(std::string(status.message()), "; ",
                    resumes ? absl::StrCat("the same command resumes from ", flags.checkpoint())
@@ -166,7 +169,7 @@ absl::StatusOr<ExitStatus> RunOrder(const OrderFlags& flags) {
   RETURN_IF_ERROR(result.status());
   const Ordering& ordering = result->ordering;
   RETURN_IF_ERROR(WriteOrdering(ordering, flags.output));
-  if (flags.published()) EndSearch(flags, *result);
+  EndSearch(flags, *result);
   if (!flags.trace.empty()) RETURN_IF_ERROR(WriteTrace(result->steps, flags.trace));
   std::printf("%s: ordering %s of %d blocks, %d channels and %d heads each, from %s\n",
               flags.output.c_str(), ordering.Id().c_str(), ordering.blocks, ordering.hidden,

@@ -143,4 +143,14 @@ absl::StatusOr<std::unique_ptr<CalibrationSource>> OpenCalibration(
       "synthetic:shapes"));
 }
 
+void AddToHash(const CalibrationSource& source, Sha256& hash) {
+  hash.AddField(absl::StrCat(source.Describe(), " ", source.size()));
+  for (const size_t index : {size_t{0}, source.size() - 1}) {
+    const absl::StatusOr<Image> image = source.Get(index);
+    if (!image.ok()) continue;  // whoever reads the images says so
+    hash.AddField(absl::StrCat(image->width, " ", image->height));
+    hash.Add(image->rgb.data(), image->rgb.size());
+  }
+}
+
 }  // namespace snapvit

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "core/base/sha256.h"
 #include "core/image/image.h"
 #include "core/image/preprocessing.h"
 #include "core/snapvit/synthetic_image.h"
@@ -46,6 +47,10 @@ class CalibrationSource {
   // For people: "synthetic", the folder, or the list file.
   virtual std::string Describe() const = 0;
 };
+
+// Adds to `hash` what tells one source from another: of its images, the first and the last one
+// stand for all.
+void AddToHash(const CalibrationSource& source, Sha256& hash);
 
 // All JPEG, PNG and WebP files under `folder`, found recursively, in an order shuffled by `seed`.
 // NOT_FOUND if there are none.

@@ -27,7 +27,9 @@ Corrections MeansOf(const VitConfig& config, const UnitStatistics& statistics);
 // Thread-compatible. Methods throw c10::Error like ATen itself.
 class CorrectionBuilder {
  public:
-  explicit CorrectionBuilder(const VitConfig& config) : config_(config) {}
+  // `parts`: of another builder, to go on from.
+  explicit CorrectionBuilder(const VitConfig& config, std::map<KeepStop, LowRankParts> parts = {})
+      : config_(config), parts_(std::move(parts)) {}
 
   // Finds the low-rank correction of `half`, its units in this `order` (most important first), at
   // each of `keeps`; at keep counts of no unit or of all there is none.
@@ -35,6 +37,9 @@ class CorrectionBuilder {
            std::vector<int> keeps);
 
   bool Has(const KeepStop& stop) const { return parts_.contains(stop); }
+
+  // All that were added.
+  const std::map<KeepStop, LowRankParts>& parts() const { return parts_; }
 
   // All that were added, at the highest rank.
   std::vector<LowRankCorrection> All() const;

@@ -23,6 +23,8 @@ namespace snapvit {
 namespace {
 
 constexpr char kOrderingFile[] = "ordering.safetensors";
+// What a stopped Compute resumes from.
+constexpr char kCheckpointFile[] = "ordering.partial";
 
 // ${XDG_CACHE_HOME:-~/.cache}/snapvit, or nothing if neither variable is set.
 std::string DefaultCacheRoot() {
@@ -185,9 +187,18 @@ std::optional<Ordering> ElasticLoader::FindCompleted(const Ordering& ordering,
 
 absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progress) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source, state_->Calibration());
-  ASSIGN_OR_RETURN(Ordering ordering, ComputeOrdering(state_->folder, fingerprint(), *source,
-                                                      state_->ToOrderOptions(), progress));
-  return state_->Cache(std::move(ordering), absl::StrCat(state_->cache_dir, "/", kOrderingFile));
+  OrderOptions options = state_->ToOrderOptions();
+  std::error_code ignored;  // Cache says whether the folder can be written to
+  if (!state_->cache_dir.empty()) {
+    std::filesystem::create_directories(state_->cache_dir, ignored);
+    options.checkpoint = absl::StrCat(state_->cache_dir, "/", kCheckpointFile);
+  }
+  ASSIGN_OR_RETURN(Ordering ordering,
+                   ComputeOrdering(state_->folder, fingerprint(), *source, options, progress));
+  ComputedOrdering computed =
+      state_->Cache(std::move(ordering), absl::StrCat(state_->cache_dir, "/", kOrderingFile));
+  if (!computed.path.empty()) std::filesystem::remove(options.checkpoint, ignored);
+  return computed;
 }
 
 absl::StatusOr<ComputedOrdering> ElasticLoader::Complete(const Ordering& ordering,

@@ -64,7 +64,8 @@ class ElasticLoader {
   bool NeedsCompletion(const Ordering& ordering) const;
 
   // Computes an ordering, or adds to `ordering` what it lacks (CompleteOrdering), and writes the
-  // result into the cache folder; not being able to write is no error. Both use ATen.
+  // result into the cache folder; not being able to write is no error. A Compute that was stopped
+  // resumes from what it left there (OrderOptions::checkpoint). Both use ATen.
   absl::StatusOr<ComputedOrdering> Compute(const ProgressFn& progress) const;
   absl::StatusOr<ComputedOrdering> Complete(const Ordering& ordering,
                                             const ProgressFn& progress) const;

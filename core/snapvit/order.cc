@@ -2,10 +2,12 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/sha256.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/structure.h"
 #include "core/model/torch_guard.h"
@@ -13,6 +15,7 @@
 #include "core/snapvit/correction_builder.h"
 #include "core/snapvit/elimination.h"
 #include "core/snapvit/greedy_path.h"
+#include "core/snapvit/order_checkpoint.h"
 
 namespace snapvit {
 namespace {
@@ -28,6 +31,44 @@ constexpr int kChannelsAtOnce = 16;
 
 // Units of each half, most important first.
 using UnitOrders = std::vector<std::vector<int>>;
+
+void Warn(const OrderOptions& options, const std::string& text) {
+  if (options.warn) options.warn(text);
+}
+
+// Of everything that ranking and path depend on.
+std::string CheckpointKey(const std::string& fingerprint, const CalibrationSource& source,
+                          const OrderOptions& options) {
+  Sha256 hash;
+  hash.AddField("snapvit default ordering 1");
+  hash.AddField(fingerprint);
+  hash.AddField(absl::StrCat(options.images, " ", options.seed));
+  hash.AddField(CorrectionModeName(options.ladder.corrections));
+  AddToHash(source, hash);
+  return hash.HexDigest();
+}
+
+// What an earlier run left; nothing with another key, or if there is none.
+std::optional<OrderCheckpoint> FindCheckpoint(const OrderOptions& options, const VitConfig& config,
+                                              const std::string& key) {
+  if (options.checkpoint.empty()) return std::nullopt;
+  absl::StatusOr<OrderCheckpoint> read = ReadOrderCheckpoint(options.checkpoint, config);
+  if (absl::IsNotFound(read.status())) return std::nullopt;
+  if (read.ok() && read->key == key) return *std::move(read);
+  Warn(options, absl::StrCat("starting anew: ",
+                             read.ok() ? absl::StrCat(options.checkpoint,
+                                                      " is of another model, options or images")
+                                       : std::string(read.status().message())));
+  return std::nullopt;
+}
+
+void Save(const OrderCheckpoint& checkpoint, const OrderOptions& options) {
+  if (options.checkpoint.empty()) return;
+  const absl::Status status = WriteOrderCheckpoint(checkpoint, options.checkpoint);
+  if (!status.ok()) {
+    Warn(options, absl::StrCat("what is done cannot be resumed: ", std::string(status.message())));
+  }
+}
 
 // Order of importance within every half, and corrections at every keep count that a path may stop
 // at. Releases the statistics of each half as it goes.
@@ -86,6 +127,22 @@ std::set<KeepStop> StopsOf(const std::vector<PathStep>& path) {
   return stops;
 }
 
+// The first two stages: statistics and the ranking of units.
+absl::Status Rank(const CalibrationRun& run, const ModelFolder& folder, const Ordering& ordering,
+                  OrderCheckpoint& result) {
+  ASSIGN_OR_RETURN(const VitWeights weights, ToFloat32(folder.weights));
+  ASSIGN_OR_RETURN(UnitStatistics statistics, run.Statistics(weights, kStatistics));
+  result.calibration_source = run.Describe(statistics);
+  CorrectionBuilder corrections(folder.config);
+  ASSIGN_OR_RETURN(result.unit_orders, Guard([&]() -> absl::StatusOr<UnitOrders> {
+                     result.means = MeansOf(folder.config, statistics);
+                     return RankUnits(weights, std::move(statistics), ordering, corrections,
+                                      run.Progress(kElimination));
+                   }));
+  result.parts = corrections.parts();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::string& fingerprint,
@@ -102,23 +159,25 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   ordering.recipe = "default";
   ordering.seed = options.seed;
 
-  absl::StatusOr<VitWeights> weights = ToFloat32(folder.weights);
-  RETURN_IF_ERROR(weights.status());
-  ASSIGN_OR_RETURN(UnitStatistics statistics, run.Statistics(*weights, kStatistics));
-  ordering.calibration_source = run.Describe(statistics);
-
-  CorrectionBuilder corrections(config);
-  ASSIGN_OR_RETURN(const UnitOrders orders, Guard([&]() -> absl::StatusOr<UnitOrders> {
-                     ordering.corrections = MeansOf(config, statistics);
-                     return RankUnits(*weights, std::move(statistics), ordering, corrections,
-                                      run.Progress(kElimination));
-                   }));
-  weights = absl::InternalError("released");  // the f32 copy
-  ScoreByPath(orders, ordering);
-  // The path is searched with every correction that it may stop at, bound by no memory.
-  RETURN_IF_ERROR(Guard([&] { ordering.corrections.low_rank = corrections.All(); }));
-  ASSIGN_OR_RETURN(ordering.path, run.Path(ordering, kPath));
-  ScoreByPath(orders, ordering);
+  const std::string key = CheckpointKey(fingerprint, source, options);
+  std::optional<OrderCheckpoint> checkpoint = FindCheckpoint(options, config, key);
+  if (!checkpoint.has_value()) {
+    checkpoint.emplace().key = key;
+    RETURN_IF_ERROR(Rank(run, folder, ordering, *checkpoint));
+    Save(*checkpoint, options);
+  }
+  ordering.calibration_source = checkpoint->calibration_source;
+  ordering.corrections = checkpoint->means;
+  ScoreByPath(checkpoint->unit_orders, ordering);
+  const CorrectionBuilder corrections(config, checkpoint->parts);
+  if (checkpoint->path.empty()) {
+    // The path is searched with every correction that it may stop at, bound by no memory.
+    RETURN_IF_ERROR(Guard([&] { ordering.corrections.low_rank = corrections.All(); }));
+    ASSIGN_OR_RETURN(checkpoint->path, run.Path(ordering, kPath));
+    Save(*checkpoint, options);
+  }
+  ordering.path = checkpoint->path;
+  ScoreByPath(checkpoint->unit_orders, ordering);
   RETURN_IF_ERROR(Guard(
       [&] { ordering.corrections.low_rank = corrections.WithinMemory(StopsOf(ordering.path)); }));
   ASSIGN_OR_RETURN(ordering.fidelity, run.Fidelity(ordering, kFidelity));

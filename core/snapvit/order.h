@@ -4,6 +4,7 @@
 #define SNAPVIT_CORE_SNAPVIT_ORDER_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -25,6 +26,12 @@ struct OrderOptions {
   absl::Duration time_limit = absl::InfiniteDuration();
   ExecutionDtype dtype = ExecutionDtype::kFloat32;  // that fidelity is measured in
   LadderOptions ladder;
+  // Written when units are ranked (55 % of the work) and when the path is found (85 %), and read at
+  // the start: with the same model, options (but for time limit and dtype) and images, the work
+  // goes on where the file ends, to the same ordering. Never deleted here. Empty: none.
+  std::string checkpoint;
+  // For people: a checkpoint that is ignored, or cannot be written. May be empty.
+  std::function<void(const std::string&)> warn;
   const Clock* clock = Clock::Monotonic();
 };
 

@@ -82,20 +82,13 @@ class PublishedOrder {
     if (options_.warn) options_.warn(text);
   }
 
-  // Of everything that the search depends on. Of the images, the first and the last one stand for
-  // all.
+  // Of everything that the search depends on.
   void FindKey(const std::string& fingerprint) {
     Sha256 hash;
     hash.AddField("snapvit published search 1");
     hash.AddField(fingerprint);
     hash.AddField(absl::StrCat(images_, " ", options_.evaluations, " ", options_.seed));
-    hash.AddField(absl::StrCat(source_.Describe(), " ", source_.size()));
-    for (const size_t index : {size_t{0}, source_.size() - 1}) {
-      const absl::StatusOr<Image> image = source_.Get(index);
-      if (!image.ok()) continue;  // the gradients say so
-      hash.AddField(absl::StrCat(image->width, " ", image->height));
-      hash.Add(image->rgb.data(), image->rgb.size());
-    }
+    AddToHash(source_, hash);
     key_ = hash.HexDigest();
   }
 

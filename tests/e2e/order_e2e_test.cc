@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "tests/e2e/process.h"
 #include "tests/testing/temporary_folder.h"
@@ -15,26 +16,24 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(OrderE2eTest, CtrlCEndsCleanlyAndTheSameCommandResumes) {
+// Flags of a recipe, long enough to be stopped behind its first checkpoint.
+struct Recipe {
+  const char* name;
+  std::vector<std::string> flags;
+  bool traces;
+};
+
+class OrderE2eTest : public ::testing::TestWithParam<Recipe> {};
+
+TEST_P(OrderE2eTest, CtrlCEndsCleanlyAndTheSameCommandResumes) {
   const TemporaryFolder folder;
   const std::string output = folder.path() + "/ordering.safetensors";
   const std::string trace = folder.path() + "/trace.csv";
   const std::string log = folder.path() + "/log";
-  const std::vector<std::string> command = {"order",
-                                            "--model",
-                                            SNAPVIT_SOURCE_DIR "/models/demo",
-                                            "--recipe",
-                                            "published",
-                                            "--count",
-                                            "4",
-                                            "--evaluations",
-                                            "100",
-                                            "--threads",
-                                            "1",
-                                            "--trace",
-                                            trace,
-                                            "-o",
-                                            output};
+  std::vector<std::string> command = {
+      "order", "--model", SNAPVIT_SOURCE_DIR "/models/demo", "--threads", "1", "-o", output};
+  command.insert(command.end(), GetParam().flags.begin(), GetParam().flags.end());
+  if (GetParam().traces) command.insert(command.end(), {"--trace", trace});
   {
     Process first(SNAPVIT_BIN_DIR "/snapvit", command, log);
     while (first.Running() && !std::filesystem::exists(output + ".partial")) usleep(10'000);
@@ -50,9 +49,16 @@ TEST(OrderE2eTest, CtrlCEndsCleanlyAndTheSameCommandResumes) {
   EXPECT_EQ(second.Wait(), 0) << second.Log();
   EXPECT_THAT(second.Log(), ::testing::Not(HasSubstr("warning")));
   EXPECT_TRUE(std::filesystem::exists(output));
-  EXPECT_TRUE(std::filesystem::exists(trace));
+  EXPECT_EQ(std::filesystem::exists(trace), GetParam().traces);
   EXPECT_FALSE(std::filesystem::exists(output + ".partial"));
 }
+
+const Recipe kRecipes[] = {
+    {"Default", {"--count", "64"}, false},
+    {"Published", {"--recipe", "published", "--count", "4", "--evaluations", "100"}, true}};
+
+INSTANTIATE_TEST_SUITE_P(Recipes, OrderE2eTest, ::testing::ValuesIn(kRecipes),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace snapvit

@@ -170,6 +170,15 @@ TEST_F(ElasticLoaderTest, StoppedComputationLeavesNoFile) {
   EXPECT_FALSE(std::filesystem::exists(options_.cache_dir + "/ordering.safetensors"));
 }
 
+TEST_F(ElasticLoaderTest, AStoppedComputationResumesInTheCacheFolder) {
+  EXPECT_FALSE(Open([](const ProgressUpdate& update) { return update.stage != "fidelity"; }).ok());
+  const std::string partial = options_.cache_dir + "/ordering.partial";
+  EXPECT_TRUE(std::filesystem::exists(partial));
+  EXPECT_TRUE(Open([](const ProgressUpdate& update) { return update.stage != "statistics"; }).ok());
+  EXPECT_FALSE(std::filesystem::exists(partial));
+  EXPECT_FALSE(Computes());
+}
+
 TEST_F(ElasticLoaderTest, MissingModelIsNotFoundWithItsPath) {
   options_.model_dir = folder_ + "/nowhere";
   const absl::Status status = ElasticLoader::Create(options_).status();

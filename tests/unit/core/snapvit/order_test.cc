@@ -5,15 +5,28 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/file.h"
 #include "core/model/reference_forward.h"
 #include "core/snapvit/preprocessed_images.h"
 #include "core/snapvit/unit_statistics.h"
 #include "tests/testing/random_model.h"
+#include "tests/testing/temporary_folder.h"
 #include "tests/testing/view_fidelity.h"
 #include "tests/testing/vit_configs.h"
 
 namespace snapvit {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
 
 class OrderTest : public ::testing::Test {
  protected:
@@ -24,6 +37,19 @@ class OrderTest : public ::testing::Test {
   }
   absl::StatusOr<Ordering> Compute() const {
     return ComputeOrdering(folder_, "fingerprint", *source_, Options(), progress_);
+  }
+  // Of a run with a checkpoint that is stopped in `stage`.
+  absl::Status StoppedIn(const std::string& stage) {
+    options_.checkpoint = checkpoint_;
+    options_.warn = [this](const std::string& text) { warnings_.push_back(text); };
+    stages_.clear();
+    const ProgressFn progress = [&](const ProgressUpdate& update) {
+      stages_.emplace(update.stage);
+      return update.stage != stage;
+    };
+    const auto ordering = ComputeOrdering(folder_, "fingerprint", *source_, options_, progress);
+    if (ordering.ok()) ordering_ = *ordering;
+    return ordering.status();
   }
   // On images that the ordering has not seen.
   double Fidelity(const Ordering& ordering, CorrectionMode mode, double budget) const {
@@ -38,6 +64,13 @@ class OrderTest : public ::testing::Test {
       SyntheticCalibration(CalibrationImagesFor(48), 32, 32, 1);
   const std::unique_ptr<CalibrationSource> unseen_ = SyntheticCalibration(64, 32, 32, 99);
   ProgressFn progress_;
+
+  const TemporaryFolder temporary_;
+  std::string checkpoint_ = temporary_.path() + "/out.partial";
+  OrderOptions options_ = Options();
+  std::vector<std::string> warnings_;
+  std::set<std::string> stages_;  // that the last run came through
+  Ordering ordering_;             // of the last run that was not stopped
 };
 
 TEST_F(OrderTest, IsValidReproducibleAndReadsBackAsWritten) {
@@ -86,6 +119,43 @@ TEST_F(OrderTest, ScoresOrderUnitsAsThePathRemovesThem) {
 TEST_F(OrderTest, StopsWhenAskedTo) {
   progress_ = [](const ProgressUpdate& update) { return update.stage != "elimination"; };
   EXPECT_EQ(Compute().status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(OrderTest, AStoppedRunResumesToTheSameOrdering) {
+  const Ordering whole = *Compute();
+  EXPECT_TRUE(absl::IsCancelled(StoppedIn("budget path")));
+  EXPECT_TRUE(absl::IsCancelled(StoppedIn("fidelity")));
+  EXPECT_THAT(stages_, Not(Contains("elimination")));
+  EXPECT_TRUE(StoppedIn("").ok());
+  EXPECT_THAT(stages_, Not(Contains("budget path")));
+  EXPECT_THAT(warnings_, IsEmpty());
+  const std::string paths[] = {temporary_.path() + "/whole", temporary_.path() + "/resumed"};
+  ASSERT_TRUE(WriteOrdering(whole, paths[0]).ok());
+  ASSERT_TRUE(WriteOrdering(ordering_, paths[1]).ok());
+  EXPECT_EQ(*ReadFile(paths[0], 1 << 30), *ReadFile(paths[1], 1 << 30));
+}
+
+TEST_F(OrderTest, IgnoresTheCheckpointOfOtherOptions) {
+  EXPECT_TRUE(absl::IsCancelled(StoppedIn("budget path")));
+  options_.seed = 7;
+  EXPECT_TRUE(absl::IsCancelled(StoppedIn("budget path")));
+  EXPECT_THAT(stages_, Contains("elimination"));
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("is of another model, options or images")));
+}
+
+TEST_F(OrderTest, IgnoresADamagedCheckpoint) {
+  EXPECT_TRUE(absl::IsCancelled(StoppedIn("budget path")));
+  std::string bytes = *ReadFile(checkpoint_, 1 << 30);
+  bytes[bytes.size() - 5] ^= 1;
+  ASSERT_TRUE(WriteFileAtomically(checkpoint_, bytes).ok());
+  EXPECT_TRUE(absl::IsCancelled(StoppedIn("budget path")));
+  EXPECT_THAT(warnings_, ElementsAre(AllOf(HasSubstr(checkpoint_), HasSubstr("is damaged"))));
+}
+
+TEST_F(OrderTest, ComputesAlthoughTheCheckpointCannotBeWritten) {
+  checkpoint_ = temporary_.path() + "/missing/out.partial";
+  EXPECT_TRUE(StoppedIn("").ok());
+  EXPECT_THAT(warnings_, Contains(HasSubstr("cannot be resumed")));
 }
 
 // The embedding of a class token model does not depend on what the last MLP does to patch tokens.
