@@ -1,11 +1,26 @@
 #include "server/image_task.h"
 
+#include <new>
 #include <utility>
 
+#include "absl/status/status.h"
+
 namespace snapvit {
+namespace {
+
+// Memory that is short fails the image, not the process.
+absl::Status PrepareInMemory(ImageInput& input, const ImageLimits& limits) {
+  try {
+    return PrepareImage(input, limits, input.values);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory for the pixels of the image");
+  }
+}
+
+}  // namespace
 
 absl::Status ImageTask::Prepare() {
-  const absl::Status status = PrepareImage(input_, *limits_, input_.values);
+  const absl::Status status = PrepareInMemory(input_, *limits_);
   image_fault_ = !status.ok();
   item_.pixels = input_.values;
   return status;

@@ -62,6 +62,25 @@ class Signals {
   sigset_t signals_;
 };
 
+// A mapped file that became shorter than it was is known by a signal alone. Nothing of ours can be
+// trusted then, but why the process ends is said.
+[[noreturn]] void OnLostFile(int signal) {
+  constexpr char kReason[] =
+      "snapvit-server: a file could not be read any more while it was mapped: the model was "
+      "replaced "
+      "in place or its disk failed. Put new files beside old ones and rename them\n";
+  const ssize_t ignored = write(STDERR_FILENO, kReason, sizeof(kReason) - 1);
+  static_cast<void>(ignored);
+  _exit(128 + signal);
+}
+
+void HandleFaultsOfFiles() {
+  struct sigaction lost = {};
+  lost.sa_handler = OnLostFile;
+  sigaction(SIGBUS, &lost, nullptr);
+  signal(SIGXFSZ, SIG_IGN);  // files that may not grow are errors like full disks
+}
+
 // --check: whether the model and its ordering could be served.
 absl::Status CheckModel(const ServerOptions& options) {
   if (!options.simulated_profile.empty()) {
@@ -128,6 +147,7 @@ int Main(int argc, char** argv) {
     std::puts("snapvit-server " SNAPVIT_VERSION);
     return kDone;
   }
+  HandleFaultsOfFiles();
   return parsed->options.check ? Check(*parsed) : Serve(parsed->options);
 }
 

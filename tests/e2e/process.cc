@@ -14,7 +14,8 @@ namespace {
 
 [[noreturn]] void Execute(const std::string& program, const std::vector<std::string>& args,
                           const std::string& log_file,
-                          const std::map<std::string, std::string>& environment) {
+                          const std::map<std::string, std::string>& environment,
+                          const std::function<void()>& before) {
   const int log = open(log_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
@@ -22,6 +23,7 @@ namespace {
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
   argv.push_back(nullptr);
+  if (before) before();
   execv(program.c_str(), argv.data());
   _exit(127);
 }
@@ -33,9 +35,10 @@ int ExitStatus(int status) {
 }  // namespace
 
 Process::Process(const std::string& program, const std::vector<std::string>& args,
-                 const std::string& log_file, const std::map<std::string, std::string>& environment)
+                 const std::string& log_file, const std::map<std::string, std::string>& environment,
+                 const std::function<void()>& before)
     : log_file_(log_file), pid_(fork()) {
-  if (pid_ == 0) Execute(program, args, log_file, environment);
+  if (pid_ == 0) Execute(program, args, log_file, environment, before);
   EXPECT_GT(pid_, 0) << "cannot fork";
 }
 

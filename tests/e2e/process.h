@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -14,9 +15,11 @@ namespace snapvit {
 class Process {
  public:
   // Starts `program` with `args`; standard output and error go to `log_file`. `environment` is
-  // added to ours.
+  // added to ours. `before` is called in the new process, to take rights and limits from it: it may
+  // only make system calls.
   Process(const std::string& program, const std::vector<std::string>& args,
-          const std::string& log_file, const std::map<std::string, std::string>& environment = {});
+          const std::string& log_file, const std::map<std::string, std::string>& environment = {},
+          const std::function<void()>& before = {});
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;

@@ -13,7 +13,8 @@
 
 namespace snapvit {
 
-ServerProcess::ServerProcess(const std::vector<std::string>& flags) {
+ServerProcess::ServerProcess(const std::vector<std::string>& flags,
+                             const std::function<void()>& before) {
   // As variables, which flags override.
   const std::map<std::string, std::string> defaults = {
       {"SNAPVIT_MODEL", kTinyModel},
@@ -23,7 +24,8 @@ ServerProcess::ServerProcess(const std::vector<std::string>& flags) {
       {"SNAPVIT_CACHE_DIR", folder() + "/cache"},
       {"SNAPVIT_READY_FILE", folder() + "/ready.json"},
   };
-  process_ = std::make_unique<Process>(kServerProgram, flags, folder() + "/server.log", defaults);
+  process_ =
+      std::make_unique<Process>(kServerProgram, flags, folder() + "/server.log", defaults, before);
 }
 
 bool ServerProcess::AwaitReady() {

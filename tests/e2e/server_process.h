@@ -3,6 +3,7 @@
 #define SNAPVIT_TESTS_E2E_SERVER_PROCESS_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,8 +21,9 @@ inline constexpr char kServerProgram[] = SNAPVIT_BIN_DIR "/snapvit-server";
 class ServerProcess {
  public:
   // Starts the server with `flags`, which may override the defaults: the tiny model, free ports,
-  // and a cache folder of this object's own.
-  explicit ServerProcess(const std::vector<std::string>& flags = {});
+  // and a cache folder of this object's own. `before`: as Process'.
+  explicit ServerProcess(const std::vector<std::string>& flags = {},
+                         const std::function<void()>& before = {});
 
   // Waits until requests are served; false if the process ends before, or after a minute.
   bool AwaitReady();

@@ -1,6 +1,6 @@
 // A server under everything at once (soak_load.h): nothing that it accepted is lost, its counters
-// are what its callers have seen, number by number, every answer is the one that it gives when it is
-// idle, and it holds no more memory and descriptors in the end than in the beginning.
+// are what its callers have seen, number by number, every answer is the one that it gives when it
+// is idle, and it holds no more memory and descriptors in the end than in the beginning.
 //
 // As an ordinary test it takes seconds. SOAK_SECONDS and SOAK_REQUESTS (it goes on until both are
 // reached) make it long, and then memory is judged, too; a line a minute tells how it is going.
@@ -27,9 +27,9 @@
 namespace snapvit {
 namespace {
 
-using ::testing::HasSubstr;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
+using ::testing::HasSubstr;
 
 constexpr size_t kMessageBytes = size_t{1} << 20;
 // Below that, memory still grows into caches.
@@ -50,8 +50,8 @@ std::string SoakProfile() {
     for (const int batch : {1, 2, 4, 8, 16}) {
       absl::StrAppend(&cells, cells.empty() ? "" : ",", "{\"served_compute\":", compute,
                       ",\"fidelity\":", 0.8 + 0.2 * compute, ",\"gflops\":", compute,
-                      ",\"batch\":", batch,
-                      ",\"latency_ms\":", (2 + batch) * (0.2 + 0.8 * compute), "}");
+                      ",\"batch\":", batch, ",\"latency_ms\":", (2 + batch) * (0.2 + 0.8 * compute),
+                      "}");
     }
   }
   return absl::StrCat(R"({"model": "pretended", "embedding_size": 32, "classes": 5,)",
@@ -178,12 +178,11 @@ void SoakE2eTest::Soak(ServerProcess& server) {
         EXPECT_LE(value, counted[series]) << series;
       }
     }
-    std::cout << absl::StrCat(load.tally().requests(), " requests of callers who waited, ",
-                              load.leaver_sent(), " of others (", left,
-                              " of them reached the server), ", load.unseen(),
-                              " that gRPC refused; ", load.answers_compared(),
-                              " answers compared, ", load.answers_inexact(),
-                              " of them not equal bit by bit")
+    std::cout << absl::StrCat(
+                     load.tally().requests(), " requests of callers who waited, ",
+                     load.leaver_sent(), " of others (", left, " of them reached the server), ",
+                     load.unseen(), " that gRPC refused; ", load.answers_compared(),
+                     " answers compared, ", load.answers_inexact(), " of them not equal bit by bit")
               << std::endl;
     EXPECT_GT(load.answers_compared(), 0U);
   }
@@ -209,8 +208,8 @@ std::vector<std::string> Flags(const TemporaryFolder& folder, double gflop,
 
 TEST_F(SoakE2eTest, OnASimulatedEngine) {
   const TemporaryFolder folder;
-  ServerProcess server(Flags(
-      folder, 1, {"--engine", "simulated:" + folder.Write("profile.json", SoakProfile())}));
+  ServerProcess server(
+      Flags(folder, 1, {"--engine", "simulated:" + folder.Write("profile.json", SoakProfile())}));
   Soak(server);
 }
 

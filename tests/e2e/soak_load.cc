@@ -196,8 +196,8 @@ class SoakLoad::State {
 
   std::string PickTenant(Random& random) const;
   v1::Budget PickBudget(Random& random) const;
-  // Adds images to `request`; their indices. Of a request that fails as a whole a caller cannot tell
-  // whether one of its images was found to be broken before: such an image comes alone.
+  // Adds images to `request`; their indices. Of a request that fails as a whole a caller cannot
+  // tell whether one of its images was found to be broken before: such an image comes alone.
   template <typename Request>
   std::vector<int> AddImages(Random& random, bool with_faults, Request& request) const;
   // Of kLeaver: it will not wait for the end.
@@ -591,8 +591,8 @@ void SoakLoad::State::Unreadable(Caller& caller) {
   std::string bytes(too_large ? options.message_bytes + 1 : 1 + caller.random.Below(2000), '\x0c');
   const grpc::Slice slice(bytes);
   call->request = grpc::ByteBuffer(&slice, 1);
-  const char* method = caller.random.Below(4) == 0 ? "/snapvit.v1.Inference/Unknown"
-                                                   : "/snapvit.v1.Inference/Embed";
+  const char* method =
+      caller.random.Below(4) == 0 ? "/snapvit.v1.Inference/Unknown" : "/snapvit.v1.Inference/Embed";
   ++unseen;
   caller.generic_stub->UnaryCall(call->context.get(), method, {}, &call->request, &call->response,
                                  [this, &caller, call](const grpc::Status& status) {

@@ -40,9 +40,9 @@ Series ReadSeries(const std::string& metrics) {
   std::istringstream lines(metrics);
   for (std::string line; std::getline(lines, line);) {
     const std::string name = line.substr(0, line.find('{'));
-    const auto* const counted = std::find_if(
-        std::begin(kCounted), std::end(kCounted),
-        [&name](const char* metric) { return name == absl::StrCat(kPrefix, metric); });
+    const auto* const counted =
+        std::find_if(std::begin(kCounted), std::end(kCounted),
+                     [&name](const char* metric) { return name == absl::StrCat(kPrefix, metric); });
     if (counted == std::end(kCounted)) continue;
     const double value = std::stod(line.substr(line.rfind(' ')));
     if (value == 0) continue;
@@ -71,8 +71,7 @@ void SoakTally::CountServed(const std::string& tenant, const v1::Receipt& receip
   ++series_[absl::StrCat("items_total ", Level(served), " ", Level(requested), " ", tenant)];
   series_[absl::StrCat("flops_total ", tenant)] += receipt.gflops() * 1e9;
   const v1::Reason reason = receipt.reason();
-  if (served > requested || reason == v1::REASON_AS_REQUESTED ||
-      reason == v1::REASON_MODEL_FLOOR) {
+  if (served > requested || reason == v1::REASON_AS_REQUESTED || reason == v1::REASON_MODEL_FLOOR) {
     return;
   }
   const std::string name = v1::Reason_Name(reason).substr(sizeof("REASON_") - 1);

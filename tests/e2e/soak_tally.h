@@ -1,5 +1,5 @@
-// SoakTally: what the callers of a load have seen, in the terms of the server's metrics, so that the
-// two can be compared number by number.
+// SoakTally: what the callers of a load have seen, in the terms of the server's metrics, so that
+// the two can be compared number by number.
 #ifndef SNAPVIT_TESTS_E2E_SOAK_TALLY_H_
 #define SNAPVIT_TESTS_E2E_SOAK_TALLY_H_
 
