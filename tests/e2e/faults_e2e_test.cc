@@ -99,8 +99,7 @@ TEST(FaultsE2eTest, KilledAtAnyMomentItLeavesNoBrokenOrdering) {
     const bool while_writing = i % 2 == 1;
     while (while_writing || steady_clock::now() < kill_at) {
       ASSERT_TRUE(server.process().Running()) << server.process().Log();
-      const std::vector<fs::path> files = FilesIn(cache.path());
-      if (while_writing && !files.empty()) break;
+      if (while_writing && HasOrdering(cache.path())) break;
     }
     server.process().Signal(SIGKILL);
     server.process().Wait();
