@@ -4,7 +4,7 @@
 # build/deps). A second call finds everything done and returns at once.
 #
 # SNAPVIT_TORCH_DIR=DIR  use the torch 2.11 package in DIR (lib/, include/) and fetch none.
-# SNAPVIT_DEV=1          also install what format, lint and the sanitizers (Clang) need (.ci/run sets it).
+# SNAPVIT_DEV=1          also install what format, lint, the sanitizers (Clang) and the checks of deploy/ need (.ci/run sets it).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,7 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 if [[ "${SNAPVIT_DEV:-}" == 1 ]]; then
-  packages+=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14)
+  packages+=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 haproxy python3-yaml)
 fi
 
 die() { echo "setup: $*" >&2; exit 1; }

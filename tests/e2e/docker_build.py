@@ -55,6 +55,9 @@ def make_devices(folder: Path) -> None:
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         (folder / name).symlink_to(f"/proc/self/fd/{number}")
     (folder / "fd").symlink_to("/proc/self/fd")
+    (folder / "pts").mkdir()
+    subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", str(folder / "pts")], check=True)
+    (folder / "ptmx").symlink_to("pts/ptmx")
     (folder / "shm").mkdir()
     os.chmod(folder / "shm", 0o1777)
 

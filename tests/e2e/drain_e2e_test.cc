@@ -60,6 +60,8 @@ TEST_F(DrainE2eTest, AnswersWhatWasAcceptedAndEnds) {
   EXPECT_EQ(*client->Check("", absl::Seconds(5)), client::Health::kServing);
   EXPECT_EQ(Drain(), "draining");
   EXPECT_EQ(*client->Check("", absl::Seconds(5)), client::Health::kNotServing);
+  EXPECT_EQ(*client->Check("readiness", absl::Seconds(5)), client::Health::kNotServing);
+  EXPECT_EQ(*client->Check("liveness", absl::Seconds(5)), client::Health::kServing);
   EXPECT_EQ(Embed(1).front().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(Drain(), "draining") << "a second one changes nothing";
   for (const absl::Status& status : accepted.get()) EXPECT_TRUE(status.ok()) << status;
