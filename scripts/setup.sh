@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(
-  ca-certificates git python3 python3-pip unzip
+  ca-certificates git python3 python3-pip python3-venv unzip
   g++ cmake ninja-build pkg-config
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc
   libabsl-dev libssl-dev prometheus-cpp-dev libcivetweb-dev
