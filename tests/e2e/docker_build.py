@@ -194,6 +194,7 @@ class Builder:
         if stage.name == "build":
             self._lend_caches(stage)
         command = ["env", "-i", f"PATH={PATH}", "HOME=/root", "CCACHE_BASEDIR=/src", "CCACHE_NOHASHDIR=1", "CCACHE_READONLY=1",
+                   "CCACHE_TEMPDIR=/tmp/ccache",
                    *(f"{key}={value}" for key, value in stage.env.items()),
                    "chroot", str(stage.root), "/bin/sh", "-c", f"cd {shlex.quote(stage.workdir)} && {rest}"]
         if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -41,7 +40,8 @@ std::string Config(const std::string& socket,
                    const std::vector<std::unique_ptr<ServerProcess>>& servers) {
   std::string config;
   size_t used = 0;
-  for (std::string_view line : absl::StrSplit(*ReadFile(kExampleConfig, 1 << 20), '\n')) {
+  const std::vector<std::string> lines = absl::StrSplit(*ReadFile(kExampleConfig, 1 << 20), '\n');
+  for (const std::string& line : lines) {
     if (absl::StartsWith(line, "    bind ")) {
       absl::StrAppend(&config, "    bind ", socket, " proto h2\n");
     } else if (absl::StartsWith(line, "    server ")) {
