@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import re
 import shutil
 import signal
@@ -101,8 +102,6 @@ class Newcomer:
 
 
 def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    import os
-
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
