@@ -14,6 +14,7 @@ int RunCommandLine(int argc, const char* const* argv) {
       "folder\n"
       "(--model), remote verbs ask a server (--target).\n"
       "Exit status: 0 all done, 1 some items failed, 2 wrong usage or nothing done.");
+  app.set_version_flag("--version", "snapvit " SNAPVIT_VERSION);
   app.require_subcommand(0, 1);  // none: see below, so that a misspelt one is named in the message
   RunVerb chosen;
   AddEmbedVerb(app, chosen);

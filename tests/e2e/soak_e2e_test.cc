@@ -102,9 +102,10 @@ void SoakE2eTest::Run(ServerProcess& server, SoakLoad& load) {
     BrowseBadly(server.http_port());
     if (round % 60 == 59) {
       const ProcessUsage& usage = samples_.back().usage;
-      std::cout << absl::StrCat(static_cast<long>(passed.count()), " s: ", asked, " requests, ",
-                                load.answers_compared(), " answers, ", usage.resident_kb, " kB, ",
-                                usage.descriptors, " descriptors, ", usage.threads, " threads")
+      std::cout << absl::StrCat(static_cast<long>(passed.count()), " s: ", static_cast<long>(asked),
+                                " requests, ", load.answers_compared(), " answers, ",
+                                usage.resident_kb, " kB, ", usage.descriptors, " descriptors, ",
+                                usage.threads, " threads")
                 << std::endl;
     }
     // Another process is loaded meanwhile: there is nothing of ours that could wake us.
