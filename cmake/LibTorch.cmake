@@ -25,8 +25,10 @@ add_library(snapvit_torch INTERFACE)
 add_library(snapvit::torch ALIAS snapvit_torch)
 target_include_directories(snapvit_torch SYSTEM INTERFACE ${_include})
 target_link_options(snapvit_torch INTERFACE
-  -L${_torch}/lib -Wl,-rpath-link,${_torch}/../nvidia/cu13/lib -Wl,-rpath,${_torch}/lib)
+  -L${_torch}/lib -Wl,-rpath-link,${_torch}/../nvidia/cu13/lib)
 target_link_libraries(snapvit_torch INTERFACE torch_cpu c10)
+# Of all that is built from here on; installed programs have another (Install.cmake).
+set(CMAKE_BUILD_RPATH ${_torch}/lib)
 
 # The OpenMP runtime of the wheel: the only one of a process that links it.
 add_library(snapvit::torch_openmp INTERFACE IMPORTED GLOBAL)
