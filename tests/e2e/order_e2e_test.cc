@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "core/base/file.h"
 #include "tests/e2e/process.h"
+#include "tests/e2e/server_process.h"
 #include "tests/testing/temporary_folder.h"
 
 namespace snapvit {
@@ -59,6 +61,28 @@ const Recipe kRecipes[] = {
 
 INSTANTIATE_TEST_SUITE_P(Recipes, OrderE2eTest, ::testing::ValuesIn(kRecipes),
                          [](const auto& test) { return std::string(test.param.name); });
+
+// The bytes of an ordering of the tiny model.
+std::string OrderTiny(const std::vector<std::string>& flags) {
+  const TemporaryFolder folder;
+  const std::string output = folder.path() + "/ordering.safetensors";
+  std::vector<std::string> command = {"order", "--model", kTinyModel, "--count", "16",
+                                      "-o",    output};
+  command.insert(command.end(), flags.begin(), flags.end());
+  Process order(SNAPVIT_BIN_DIR "/snapvit", command, folder.path() + "/log");
+  EXPECT_EQ(order.Wait(), 0) << order.Log();
+  return ReadFile(output, size_t{1} << 20).value_or("");
+}
+
+TEST(OrderDeterminism, TheSameSeedGivesTheSameBytesInEveryProcess) {
+  for (const char* recipe : {"default", "published"}) {
+    const std::vector<std::string> flags = {"--recipe", recipe, "--seed", "7"};
+    const std::string first = OrderTiny(flags);
+    EXPECT_FALSE(first.empty());
+    EXPECT_EQ(OrderTiny(flags), first) << recipe;
+    EXPECT_NE(OrderTiny({"--recipe", recipe, "--seed", "8"}), first) << recipe;
+  }
+}
 
 }  // namespace
 }  // namespace snapvit
