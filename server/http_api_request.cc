@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status_macros.h"
+#include "core/model/json_document.h"
 #include "server/budget_proto.h"
 #include "server/duration_proto.h"
 
@@ -21,9 +22,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-// A body of brackets would take many times its size in memory: nothing that we read comes near.
-constexpr int kMostDepth = 8;
-constexpr size_t kMostValues = 100'000;
+// A body of brackets would take many times its size in memory, and long: nothing that we read comes
+// near.
+constexpr JsonLimits kLimits = {.max_depth = 8, .max_values = 100'000};
 constexpr size_t kShownValue = 40;  // bytes of a value in an error message
 
 const std::vector<std::string> kCommonFields = {"model",  "input",   "budget", "floor",
@@ -36,18 +37,7 @@ absl::Status Unexpected(const std::string& field, const Json& value, const std::
 }
 
 absl::StatusOr<Json> ParseObject(const std::string& body) {
-  bool bounded = true;
-  size_t values = 0;
-  const auto within_bounds = [&](int depth, Json::parse_event_t, Json&) {
-    bounded = bounded && depth <= kMostDepth && ++values <= kMostValues;
-    return bounded;
-  };
-  const Json json = Json::parse(body, within_bounds, /*allow_exceptions=*/false);
-  if (!bounded) {
-    return absl::InvalidArgumentError(absl::StrCat("the body has more than ", kMostDepth,
-                                                   " levels or ", kMostValues,
-                                                   " values, expected input, model, budget, …"));
-  }
+  ASSIGN_OR_RETURN(Json json, ParseJson(body, "the body", kLimits));
   if (json.is_object()) return json;
   return absl::InvalidArgumentError(
       absl::StrCat("the body (", body.size(),

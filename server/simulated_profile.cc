@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
+#include "core/model/json_document.h"
 #include "server/latency_interpolation.h"
 
 namespace snapvit {
@@ -259,7 +260,7 @@ absl::Status ReadShape(const Object& root, SimulatedProfile& profile) {
 }  // namespace
 
 absl::StatusOr<SimulatedProfile> ParseSimulatedProfile(const std::string& json) {
-  const Json document = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  ASSIGN_OR_RETURN(const Json document, ParseJson(json, "the profile"));
   if (!document.is_object()) {
     return absl::InvalidArgumentError("the profile is no JSON object");
   }

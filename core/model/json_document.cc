@@ -67,17 +67,19 @@ class Builder final : public nlohmann::json_sax<Json> {
     return false;
   }
 
+  // Null: one too many.
   Json* Place(Json value) {
+    if (++values_ > limits_.max_values) {
+      Fail(absl::StrCat("more than ", limits_.max_values, " values"));
+      return nullptr;
+    }
     if (open_.empty()) return &(root_ = std::move(value));
     Json& parent = *open_.back();
     if (parent.is_array()) return &parent.emplace_back(std::move(value));
     return &(parent[key_] = std::move(value));
   }
 
-  bool Add(Json value) {
-    Place(std::move(value));
-    return true;
-  }
+  bool Add(Json value) { return Place(std::move(value)) != nullptr; }
 
   bool Open(Json container) {
     if (static_cast<int>(open_.size()) >= limits_.max_depth) {
@@ -85,7 +87,9 @@ class Builder final : public nlohmann::json_sax<Json> {
     }
     // Stable until closed: a container's elements are only appended to while its last child is
     // closed.
-    open_.push_back(Place(std::move(container)));
+    Json* const placed = Place(std::move(container));
+    if (placed == nullptr) return false;
+    open_.push_back(placed);
     return true;
   }
 
@@ -98,6 +102,7 @@ class Builder final : public nlohmann::json_sax<Json> {
   Json root_;
   std::vector<Json*> open_;
   std::string key_;
+  size_t values_ = 0;
   std::string problem_;
   size_t problem_offset_ = 0;
 };

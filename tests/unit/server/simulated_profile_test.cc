@@ -79,7 +79,9 @@ TEST(SimulatedProfile, CellsMayCarryTheFidelity) {
 TEST(SimulatedProfile, WhatIsWrongIsNamed) {
   const auto cells = [](const std::string& text) { return "{\"cells\": [" + text + "]}"; };
   const std::string dense = R"({"served_compute": 1, "batch": 1, "latency_ms": 8})";
-  EXPECT_THAT(ErrorOf("cells"), HasSubstr("no JSON object"));
+  EXPECT_THAT(ErrorOf("cells"), HasSubstr("the profile is not valid JSON"));
+  EXPECT_THAT(ErrorOf("[]"), HasSubstr("no JSON object"));
+  EXPECT_THAT(ErrorOf(cells(std::string(1'000'000, '['))), HasSubstr("nested deeper"));
   EXPECT_THAT(ErrorOf("{}"), HasSubstr("cells is missing"));
   EXPECT_THAT(ErrorOf(cells("")), HasSubstr("cells is []"));
   EXPECT_THAT(ErrorOf(cells("7")), HasSubstr("cells[0] is 7"));

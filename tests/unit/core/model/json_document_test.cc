@@ -45,6 +45,11 @@ TEST(ParseJson, BoundsTheNesting) {
   EXPECT_THAT(ErrorOf(std::string(1'000'000, '[')), HasSubstr("nested deeper than 32 levels"));
 }
 
+TEST(ParseJson, BoundsTheNumberOfValues) {
+  EXPECT_TRUE(ParseJson(R"({"a":[1,{}]})", "f", {.max_values = 4}).ok());
+  EXPECT_THAT(ErrorOf(R"({"a":[1,{}]})", {.max_values = 3}), HasSubstr("more than 3 values"));
+}
+
 TEST(ParseJson, DoesNotQuoteAHostileFileBack) {
   EXPECT_LT(ErrorOf("{\"a\": \"" + std::string(1'000'000, 'x')).size(), 500u);
 }
