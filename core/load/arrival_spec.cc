@@ -1,7 +1,6 @@
 #include "core/load/arrival_spec.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -16,13 +15,17 @@
 namespace snapvit {
 namespace {
 
+// Beyond these, intervals cannot be computed: their shape, or its inverse, overflows.
+constexpr double kLeastCvSquared = 1e-6;
+constexpr double kMostCvSquared = 1e6;
+
 // Squared coefficient of variation by name; nothing for another text.
 std::optional<double> ParseIntervals(absl::string_view text) {
   if (text == "constant") return 0;
   if (text == "poisson") return 1;
   double cv_squared = 0;
   if (absl::ConsumePrefix(&text, "gamma:") && absl::SimpleAtod(text, &cv_squared) &&
-      std::isfinite(cv_squared) && cv_squared > 0) {
+      cv_squared >= kLeastCvSquared && cv_squared <= kMostCvSquared) {
     return cv_squared;
   }
   return std::nullopt;
@@ -58,7 +61,7 @@ absl::StatusOr<ArrivalSpec::Part> ArrivalSpec::ParsePart(const std::string& text
     return absl::InvalidArgumentError(
         absl::StrCat("'", rest,
                      "' is no arrival process, expected constant, poisson, gamma:CV2 (such as "
-                     "gamma:4), each with @RATE if it has its own, or trace:FILE"));
+                     "gamma:4; 1e-6 to 1e6), each with @RATE if it has its own, or trace:FILE"));
   }
   part.cv_squared = *cv_squared;
   if (halves.first.size() < rest.size()) {

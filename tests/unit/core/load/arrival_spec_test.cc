@@ -55,7 +55,8 @@ TEST(ArrivalSpec, WhatIsWrongIsNamed) {
   const auto error = [](const std::string& text) {
     return std::string(ArrivalSpec::Parse(text, RateProfile::Constant(1)).status().message());
   };
-  for (const char* bad : {"", "bursty", "gamma", "gamma:0", "gamma:x", "poisson+"}) {
+  for (const char* bad :
+       {"", "bursty", "gamma", "gamma:0", "gamma:1e-320", "gamma:1e7", "gamma:x", "poisson+"}) {
     EXPECT_THAT(error(bad), HasSubstr("gamma:CV2")) << bad;
   }
   EXPECT_THAT(error("poisson@fast"), HasSubstr("'fast' is no rate"));
