@@ -19,10 +19,6 @@ constexpr char kPushbackTrailer[] = "grpc-retry-pushback-ms";
 constexpr int kFirstReconnectMs = 100;
 constexpr int kLastReconnectMs = 2000;
 
-bool IsPrintableAscii(const std::string& text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-}
-
 std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const ClientOptions& options) {
   if (!options.tls.has_value()) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions ssl;
@@ -33,6 +29,10 @@ std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const ClientOptions& opt
 }
 
 }  // namespace
+
+bool IsPrintableAscii(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+}
 
 absl::Status ValidateClientOptions(const ClientOptions& options) {
   if (options.target.empty()) {

@@ -14,6 +14,9 @@
 
 namespace snapvit::client {
 
+// Whether `text`, without blanks, can be sent in a header: gRPC aborts where it cannot.
+bool IsPrintableAscii(const std::string& text);
+
 // INVALID_ARGUMENT, naming the option and its value, if a client cannot work with them.
 absl::Status ValidateClientOptions(const ClientOptions& options);
 

@@ -22,6 +22,8 @@ struct Client::State {
 
 namespace {
 
+constexpr char kTraceparent[] = "traceparent";
+
 // Room for everything in a request that is not an image.
 constexpr size_t kRequestOverhead = 64 << 10;
 
@@ -29,13 +31,19 @@ constexpr size_t kRequestOverhead = 64 << 10;
 template <typename Stub, typename Request, typename Response>
 using UnaryMethod = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
 
+struct CallTerms {
+  absl::Duration timeout;
+  std::string traceparent = {};  // empty: none
+};
+
 template <typename Stub, typename Request, typename Response>
-absl::Status Call(const ClientOptions& options, absl::Duration timeout, Stub& stub,
+absl::Status Call(const ClientOptions& options, const CallTerms& terms, Stub& stub,
                   UnaryMethod<Stub, Request, Response> method, const Request& request,
                   Response& response) {
-  return CallWithRetry(options.retry, options.time, timeout, [&](absl::Duration time_left) {
+  return CallWithRetry(options.retry, options.time, terms.timeout, [&](absl::Duration time_left) {
     grpc::ClientContext context;
     PrepareContext(options, time_left, context);
+    if (!terms.traceparent.empty()) context.AddMetadata(kTraceparent, terms.traceparent);
     response.Clear();
     const grpc::Status status = (stub.*method)(&context, request, &response);
     return MakeAttempt(status, context);
@@ -83,6 +91,10 @@ class BatchCall {
         results_(images.size()) {}
 
   absl::StatusOr<std::vector<Result>> Run() {
+    if (!IsPrintableAscii(options_.traceparent)) {
+      return absl::InvalidArgumentError(
+          "traceparent has characters other than printable ASCII: it cannot be sent in a header");
+    }
     const std::vector<ImageRange> ranges = Plan();
     const std::vector<absl::Status> statuses = SendAll(
         ranges, client_.max_requests_in_flight,
@@ -165,8 +177,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
 absl::StatusOr<std::vector<EmbedResult>> Client::Embed(std::span<const ImageInput> images,
                                                        const EmbedOptions& options) const {
   const auto send = [&](const v1::EmbedRequest& request, v1::EmbedResponse& response) {
-    return Call(state_->options, options.timeout, *state_->inference, &v1::Inference::Stub::Embed,
-                request, response);
+    return Call(state_->options, {options.timeout, options.traceparent}, *state_->inference,
+                &v1::Inference::Stub::Embed, request, response);
   };
   return BatchCall<v1::EmbedRequest, v1::EmbedResponse, EmbedResult, EmbedOptions>(
              state_->options, options, images, send)
@@ -176,7 +188,7 @@ absl::StatusOr<std::vector<EmbedResult>> Client::Embed(std::span<const ImageInpu
 absl::StatusOr<std::vector<ClassifyResult>> Client::Classify(std::span<const ImageInput> images,
                                                              const ClassifyOptions& options) const {
   const auto send = [&](const v1::ClassifyRequest& request, v1::ClassifyResponse& response) {
-    return Call(state_->options, options.timeout, *state_->inference,
+    return Call(state_->options, {options.timeout, options.traceparent}, *state_->inference,
                 &v1::Inference::Stub::Classify, request, response);
   };
   return BatchCall<v1::ClassifyRequest, v1::ClassifyResponse, ClassifyResult, ClassifyOptions>(
@@ -187,7 +199,7 @@ absl::StatusOr<std::vector<ClassifyResult>> Client::Classify(std::span<const Ima
 absl::StatusOr<std::vector<v1::ModelInfo>> Client::ListModels(absl::Duration timeout) const {
   v1::ListModelsResponse response;
   const absl::Status status =
-      Call(state_->options, timeout, *state_->models, &v1::Models::Stub::ListModels,
+      Call(state_->options, {timeout}, *state_->models, &v1::Models::Stub::ListModels,
            v1::ListModelsRequest(), response);
   if (!status.ok()) return status;
   return std::vector<v1::ModelInfo>(response.models().begin(), response.models().end());
@@ -198,7 +210,7 @@ absl::StatusOr<v1::ModelInfo> Client::GetModel(const std::string& name,
   v1::GetModelRequest request;
   request.set_model(name);
   v1::ModelInfo response;
-  const absl::Status status = Call(state_->options, timeout, *state_->models,
+  const absl::Status status = Call(state_->options, {timeout}, *state_->models,
                                    &v1::Models::Stub::GetModel, request, response);
   if (!status.ok()) return status;
   return response;

@@ -59,6 +59,7 @@ struct CallOptions {
   // For each request, all attempts and the waits between them. A call of many images may take
   // longer.
   absl::Duration timeout = absl::Seconds(60);
+  std::string traceparent;  // sent with every request (W3C Trace Context); empty: none
   // Called after each request with the number of images that are done, by one thread at a time.
   std::function<void(size_t done)> on_progress;
 };

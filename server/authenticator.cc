@@ -49,9 +49,11 @@ absl::StatusOr<TenantPtr> Authenticator::Authenticate(const Caller& caller) cons
   absl::StatusOr<TenantPtr> tenant = FindTenant(*directory_.table(), caller);
   if (tenant.ok()) return tenant;
   if (const auto suppressed = limiter_.Admit()) {
-    log_.Warning("authentication_failed", {{"peer", caller.peer},
-                                           {"reason", std::string(tenant.status().message())},
-                                           {"suppressed", *suppressed}});
+    LogFields fields = {{"peer", caller.peer},
+                        {"reason", std::string(tenant.status().message())},
+                        {"suppressed", *suppressed}};
+    AddTraceFields(caller.trace, fields);
+    log_.Warning("authentication_failed", fields);
   }
   return tenant;
 }

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "core/base/sha256.h"
+#include "server/rpc_trace.h"
 
 namespace snapvit {
 namespace {
@@ -42,7 +43,8 @@ std::vector<std::string> CertificateNames(const grpc::AuthContext& context) {
 
 }  // namespace
 
-Caller::Caller(const grpc::CallbackServerContext& rpc) : peer(rpc.peer()) {
+Caller::Caller(const grpc::CallbackServerContext& rpc)
+    : peer(rpc.peer()), trace(ReadTraceContext(rpc)) {
   const auto [first, last] = rpc.client_metadata().equal_range(kAuthorization);
   for (auto header = first; header != last; ++header) {
     AddAuthorization({header->second.data(), header->second.size()});
@@ -53,8 +55,9 @@ Caller::Caller(const grpc::CallbackServerContext& rpc) : peer(rpc.peer()) {
   }
 }
 
-Caller::Caller(std::string peer_address, std::span<const std::string> authorizations)
-    : peer(std::move(peer_address)) {
+Caller::Caller(std::string peer_address, std::span<const std::string> authorizations,
+               std::span<const std::string> traceparents)
+    : peer(std::move(peer_address)), trace(ReadTraceContext(traceparents)) {
   for (const std::string& header : authorizations) AddAuthorization(header);
 }
 

@@ -1,4 +1,4 @@
-// Caller: who a call says it is from.
+// Caller: who a call says it is from, and in which trace.
 #ifndef SNAPVIT_SERVER_CALLER_H_
 #define SNAPVIT_SERVER_CALLER_H_
 
@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "server/trace_context.h"
+
 namespace snapvit {
 
 // What a call proves about its origin. A key is kept as its hash only.
@@ -19,8 +21,9 @@ struct Caller {
   // From the metadata "authorization: Bearer KEY" and from the client certificate that the
   // transport has verified.
   explicit Caller(const grpc::CallbackServerContext& rpc);
-  // From the Authorization headers of an HTTP request.
-  Caller(std::string peer_address, std::span<const std::string> authorizations);
+  // From the headers Authorization and traceparent of an HTTP request.
+  Caller(std::string peer_address, std::span<const std::string> authorizations,
+         std::span<const std::string> traceparents);
 
   std::string peer;  // address, for logs
   // SHA-256 of the key in lower-case hexadecimal digits; nothing: no key was sent.
@@ -30,6 +33,7 @@ struct Caller {
   // The names of the verified certificate: its DNS and URI alternative names or, if it has none,
   // its common name. Nothing: no certificate was presented.
   std::optional<std::vector<std::string>> certificate_names;
+  std::optional<TraceContext> trace;  // proves nothing
 
  private:
   void AddAuthorization(std::string_view header);

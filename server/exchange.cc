@@ -15,11 +15,6 @@
 namespace snapvit {
 namespace {
 
-bool IsServersFault(const absl::Status& status) {
-  const grpc::StatusCode code = ToRpcError(status).status.error_code();
-  return code == grpc::StatusCode::INTERNAL;
-}
-
 // Metrics count items below what they asked for, not those that the model's floor has raised.
 const char* DegradedReason(v1::Reason reason) {
   switch (reason) {
@@ -213,23 +208,42 @@ std::string_view Exchange<Method>::TenantName() const {
 
 template <typename Method>
 void Exchange<Method>::Log(const absl::Status& status, absl::Duration duration) const {
-  const bool severe = !status.ok() && IsServersFault(status);
-  if (!severe && !context_.log->Enabled(LogLevel::kDebug)) return;
-  LogFields fields = {{"method", Method::kName},
-                      {"tenant", TenantName()},
-                      {"id", request_.id()},
-                      {"images", images_},
-                      {"duration_ms", absl::ToDoubleMilliseconds(duration)}};
-  if (status.ok()) return context_.log->Debug("request_done", fields);
-  const RpcError error = ToRpcError(status);
-  fields.emplace_back("code", RpcCodeName(error.status.error_code()));
-  fields.emplace_back("reason", error.reason);
-  fields.emplace_back("message", error.status.error_message());
-  if (!severe) return context_.log->Debug("request_failed", fields);
-  if (const auto suppressed = context_.failure_log->Admit()) {
-    fields.emplace_back("suppressed", *suppressed);
-    context_.log->Error("request_failed", fields);
+  RequestRecord record;
+  record.method = Method::kName;
+  record.tenant = TenantName();
+  record.id = request_.id();
+  record.images = images_;
+  record.requested_compute = requested_compute_;
+  record.duration = duration;
+  record.status = status;
+  record.trace = caller_.trace;
+  record.slowest = SlowestImage();
+  context_.request_log->Record(record);
+}
+
+template <typename Method>
+std::optional<RequestRecord::Image> Exchange<Method>::SlowestImage() const {
+  const Execution* slowest = nullptr;
+  const auto time = [](const Execution& e) {
+    return e.queue_time + e.prepare_time + e.compute_time;
+  };
+  for (size_t i = 0; job_.has_value() && i < job_->size(); ++i) {
+    const ImageTask* task = job_->outcome(i).task;
+    if (task == nullptr) continue;
+    if (slowest == nullptr || time(task->execution()) > time(*slowest))
+      slowest = &task->execution();
   }
+  if (slowest == nullptr) return std::nullopt;
+  RequestRecord::Image image;
+  image.queue_time = slowest->queue_time;
+  image.decode_time = slowest->prepare_time;
+  image.compute_time = slowest->compute_time;
+  image.batch_size = slowest->batch_size;
+  if (slowest->rung.has_value()) {
+    image.served_compute = model_->ladder.rung(*slowest->rung).compute;
+    image.reason = ReasonName(ServedReason(job_->rungs(), *slowest));
+  }
+  return image;
 }
 
 template class Exchange<EmbedMethod>;

@@ -16,6 +16,7 @@
 #include "server/inference_context.h"
 #include "server/inference_job.h"
 #include "server/inference_methods.h"
+#include "server/request_log.h"
 #include "server/tenant_meter.h"
 #include "server/tenant_table.h"
 
@@ -60,6 +61,7 @@ class Exchange {
   double ComputedGflop() const;
   std::string_view TenantName() const;
   void Log(const absl::Status& status, absl::Duration duration) const;
+  std::optional<RequestRecord::Image> SlowestImage() const;
   std::optional<double> LowestServedCompute() const;
 
   const InferenceContext& context_;

@@ -52,16 +52,21 @@ template <typename Endpoint>
 HttpResponse HttpApi::Answer(HttpRequest& http) {
   ++calls_;
   context_.calls->Started();
-  const Caller caller(http.peer(), http.Headers("Authorization"));
+  const Caller caller(http.peer(), http.Headers("Authorization"), http.Headers(kTraceparent));
   typename Endpoint::Call call;
   typename Endpoint::Method::Response response;
   absl::Status status = Receive<Endpoint>(http, caller, call);
   if (status.ok()) status = Serve<Endpoint>(http, caller, call, response);
   context_.calls->Ended();
   --calls_;
-  if (!status.ok()) return ToHttpError(status);
-  return Endpoint::Reply(
-      call, response, {context_.state->model_name(), context_.state->Get().model->config.tokens()});
+  HttpResponse reply = status.ok() ? Endpoint::Reply(call, response,
+                                                     {context_.state->model_name(),
+                                                      context_.state->Get().model->config.tokens()})
+                                   : ToHttpError(status);
+  if (caller.trace.has_value()) {
+    reply.headers.emplace_back("Traceresponse", caller.trace->Traceresponse());
+  }
+  return reply;
 }
 
 // Who it is is asked before the body is read, so that strangers cannot make the server wait for
@@ -80,7 +85,10 @@ absl::Status HttpApi::Receive(HttpRequest& http, const Caller& caller,
     return absl::OkStatus();
   };
   const absl::Status status = receive();
-  if (!status.ok()) CountRefused(context_, Endpoint::Method::kRpc, tenant, status);
+  if (!status.ok()) {
+    using Method = typename Endpoint::Method;
+    RecordRefused(context_, {Method::kRpc, Method::kName, tenant, caller.trace}, status);
+  }
   return status;
 }
 

@@ -37,7 +37,7 @@ class HttpApi {
   // The whole way of a call. `Endpoint`: its method, its body, its reply (http_api.cc).
   template <typename Endpoint>
   HttpResponse Answer(HttpRequest& http);
-  // Up to a body that was read and understood; an error was counted.
+  // Up to a body that was read and understood; an error was counted and logged.
   template <typename Endpoint>
   absl::Status Receive(HttpRequest& http, const Caller& caller, typename Endpoint::Call& call);
   absl::Status Admit() const;

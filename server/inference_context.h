@@ -10,9 +10,8 @@
 #include "server/active_calls.h"
 #include "server/authenticator.h"
 #include "server/governor_control.h"
-#include "server/log.h"
-#include "server/log_limiter.h"
 #include "server/metrics.h"
+#include "server/request_log.h"
 #include "server/serving_state.h"
 #include "server/stream_set.h"
 
@@ -26,10 +25,9 @@ struct InferenceContext {
   const GovernorControl* governor = nullptr;
   Executor* executor = nullptr;
   Metrics* metrics = nullptr;
-  const Logger* log = nullptr;
-  LogLimiter* failure_log = nullptr;  // of calls that failed for reasons of the server's own
-  ActiveCalls* calls = nullptr;       // all that are open
-  StreamSet* streams = nullptr;       // those of them that are streams
+  RequestLog* request_log = nullptr;
+  ActiveCalls* calls = nullptr;  // all that are open
+  StreamSet* streams = nullptr;  // those of them that are streams
 
   int max_images = 64;             // of one request
   size_t max_pixels = 64'000'000;  // of one image

@@ -126,6 +126,23 @@ absl::Status SetDrainGrace(std::string_view text, Options& o) {
   return absl::OkStatus();
 }
 
+absl::Status SetSlowRequest(std::string_view text, Options& o) {
+  if (text == "off") {
+    o.slow_request = absl::InfiniteDuration();
+    return absl::OkStatus();
+  }
+  const absl::StatusOr<absl::Duration> time = ParseSeconds(text);
+  if (!time.ok() || *time <= absl::ZeroDuration()) {
+    return BadValue(text, "a duration above zero such as 500ms or 2s, or off");
+  }
+  o.slow_request = *time;
+  return absl::OkStatus();
+}
+
+std::string GetSlowRequest(const Options& o) {
+  return o.slow_request == absl::InfiniteDuration() ? "off" : absl::FormatDuration(o.slow_request);
+}
+
 absl::Status SetCheck(std::string_view text, Options& o) {
   ASSIGN_OR_RETURN(o.check, ParseBool(text));
   return absl::OkStatus();
@@ -280,6 +297,8 @@ constexpr OptionRow kTable[] = {
     {kProcess, "log-format", "text|json", "One line an event: key=value, or a JSON object.",
      [](std::string_view t, Options& o) { return ParseChoice(t, kLogFormats, o.log_format); },
      [](const Options& o) { return ChoiceName(kLogFormats, o.log_format); }},
+    {kProcess, "slow-request", "DURATION|off", "Log requests that take longer, with where the time went; at most 5 lines in 10 s.",
+     SetSlowRequest, GetSlowRequest},
     {kProcess, "check", "", "Check the configuration and the model, print the resolved configuration, and exit.",
      SetCheck, [](const Options& o) { return std::string(o.check ? "true" : "false"); }},
 };

@@ -73,6 +73,7 @@ struct ServerOptions {
   std::string ready_file;  // empty: none is written
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
+  absl::Duration slow_request = absl::InfiniteDuration();  // those that take longer are logged
   bool check = false;  // validate, print the resolved configuration, exit
 };
 

@@ -28,6 +28,11 @@ v1::Reason ServedReason(const RungInterval& rungs, const Execution& execution) {
   return v1::REASON_AS_REQUESTED;
 }
 
+std::string_view ReasonName(v1::Reason reason) {
+  constexpr std::string_view kPrefix = "REASON_";
+  return std::string_view(v1::Reason_Name(reason)).substr(kPrefix.size());
+}
+
 void FillReceipt(const ServedModel& model, const RungInterval& rungs, const Execution& execution,
                  const std::string& embedding_space_id, v1::Receipt* receipt) {
   const Rung& rung = model.ladder.rung(*execution.rung);

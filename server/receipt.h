@@ -2,6 +2,8 @@
 #ifndef SNAPVIT_SERVER_RECEIPT_H_
 #define SNAPVIT_SERVER_RECEIPT_H_
 
+#include <string_view>
+
 #include "core/elastic/rung_interval.h"
 #include "core/scheduling/task.h"
 #include "server/served_model.h"
@@ -12,6 +14,9 @@ namespace snapvit {
 // Why the item was served at its rung: the limits of its budget, or what load and deadlines made of
 // it since.
 v1::Reason ServedReason(const RungInterval& rungs, const Execution& execution);
+
+// "LOAD" of REASON_LOAD.
+std::string_view ReasonName(v1::Reason reason);
 
 // REQUIRES: execution.rung has a value, of the model's ladder.
 void FillReceipt(const ServedModel& model, const RungInterval& rungs, const Execution& execution,

@@ -2,18 +2,13 @@
 
 #include <google/protobuf/duration.pb.h>
 
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
+#include "server/receipt.h"
 
 namespace snapvit {
 namespace {
 
 double Milliseconds(const google::protobuf::Duration& duration) {
   return static_cast<double>(duration.seconds()) * 1e3 + duration.nanos() / 1e6;
-}
-
-std::string ReasonText(v1::Reason reason) {
-  return std::string(absl::StripPrefix(v1::Reason_Name(reason), "REASON_"));
 }
 
 }  // namespace
@@ -32,7 +27,7 @@ std::vector<ReceiptField> ReceiptFields(const v1::Receipt& receipt) {
   }
   fields.insert(fields.end(), {
                                   {"rung", int64_t{receipt.rung()}},
-                                  {"reason", ReasonText(receipt.reason())},
+                                  {"reason", std::string(ReasonName(receipt.reason()))},
                                   {"queue_ms", Milliseconds(receipt.queue_time())},
                                   {"decode_ms", Milliseconds(receipt.decode_time())},
                                   {"compute_ms", Milliseconds(receipt.compute_time())},

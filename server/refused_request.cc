@@ -1,18 +1,22 @@
 #include "server/refused_request.h"
 
-#include <optional>
-
 #include "absl/time/time.h"
 #include "server/rpc_code.h"
 #include "server/rpc_status.h"
 
 namespace snapvit {
 
-void CountRefused(const InferenceContext& context, RpcMethod method, std::string_view tenant,
-                  const absl::Status& status) {
+void RecordRefused(const InferenceContext& context, const RefusedRequest& request,
+                   const absl::Status& status) {
   const grpc::StatusCode code = ToRpcError(status).status.error_code();
   context.metrics->RecordRequest(
-      {method, tenant, RpcCodeName(code), absl::ZeroDuration(), std::nullopt});
+      {request.method, request.tenant, RpcCodeName(code), absl::ZeroDuration(), std::nullopt});
+  RequestRecord record;
+  record.method = request.name;
+  record.tenant = request.tenant;
+  record.status = status;
+  record.trace = request.trace;
+  context.request_log->Record(record);
 }
 
 }  // namespace snapvit

@@ -2,17 +2,26 @@
 #ifndef SNAPVIT_SERVER_REFUSED_REQUEST_H_
 #define SNAPVIT_SERVER_REFUSED_REQUEST_H_
 
+#include <optional>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "server/inference_context.h"
 #include "server/metrics.h"
+#include "server/trace_context.h"
 
 namespace snapvit {
 
-// Counts a request of `tenant` that ended with `status` at its arrival.
-void CountRefused(const InferenceContext& context, RpcMethod method, std::string_view tenant,
-                  const absl::Status& status);
+struct RefusedRequest {
+  RpcMethod method = RpcMethod::kEmbed;
+  std::string_view name;  // of the method
+  std::string_view tenant;
+  std::optional<TraceContext> trace;
+};
+
+// Counts and logs a request that ended with `status` at its arrival.
+void RecordRefused(const InferenceContext& context, const RefusedRequest& request,
+                   const absl::Status& status);
 
 }  // namespace snapvit
 

@@ -44,8 +44,6 @@ namespace {
 
 constexpr int kMaxBatch = 16;  // images computed together
 constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
-constexpr int kFailureLines = 5;  // of the log per window, for calls that failed inside
-constexpr absl::Duration kFailureWindow = absl::Seconds(10);
 // How long a draining server still answers that it drains. A client that hears it and waits as long
 // as it is told to finds the listener closed, rather than its call cut off by the end.
 constexpr absl::Duration kFarewell = absl::Milliseconds(250);
@@ -63,6 +61,13 @@ std::string ModelName(const ServerOptions& options) {
   if (!options.model_name.empty()) return options.model_name;
   const std::filesystem::path path = std::filesystem::absolute(options.model).lexically_normal();
   return path.has_filename() ? path.filename() : path.parent_path().filename();
+}
+
+RequestLog::Options RequestLogOptions(const ServerOptions& options, const Logger* log) {
+  RequestLog::Options request_log;
+  request_log.log = log;
+  request_log.slow = options.slow_request;
+  return request_log;
 }
 
 // Nothing: the loader chooses.
@@ -152,7 +157,7 @@ class ServerImpl final : public Server {
         state_(ModelName(options)),
         metrics_(MetricsOptions(options)),
         scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_),
-        failure_log_(Clock::Monotonic(), kFailureLines, kFailureWindow) {}
+        request_log_(RequestLogOptions(options, log)) {}
   ~ServerImpl() override { Drain(); }
 
   absl::Status Start() {
@@ -204,7 +209,7 @@ class ServerImpl final : public Server {
   ServingState state_;
   Metrics metrics_;
   SchedulerMetrics scheduler_metrics_;
-  LogLimiter failure_log_;
+  RequestLog request_log_;
   GovernorControl governor_;
   std::unique_ptr<AccessFiles> access_;
 
@@ -273,8 +278,7 @@ InferenceContext ServerImpl::Context() {
   context.governor = &governor_;
   context.executor = executor_.get();
   context.metrics = &metrics_;
-  context.log = &log_;
-  context.failure_log = &failure_log_;
+  context.request_log = &request_log_;
   context.calls = &calls_;
   context.streams = &streams_;
   context.max_images = options_.max_images;

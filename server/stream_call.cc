@@ -10,6 +10,7 @@
 #include "core/base/error_reason.h"
 #include "server/refused_request.h"
 #include "server/rpc_status.h"
+#include "server/rpc_trace.h"
 
 namespace snapvit {
 
@@ -185,7 +186,10 @@ void StreamCall<Method>::StartMessage(const MessagePtr& message) {
 
 template <typename Method>
 void StreamCall<Method>::FinishCall(bool drained) {
-  if (!drained) return this->Finish(grpc::Status::OK);
+  if (!drained) {
+    AddTraceTrailer(caller_.trace, rpc_);
+    return this->Finish(grpc::Status::OK);
+  }
   FinishWith(WithReason(absl::UnavailableError("the server is shutting down: the stream was "
                                                "answered so far, open it again elsewhere"),
                         kReasonDraining));
@@ -198,13 +202,14 @@ void StreamCall<Method>::Refuse(const absl::Status& status) {
     no_more_reads_ = true;
     finished_ = true;
   }
-  CountRefused(*context_, Method::kRpc, kOtherTenant, status);
+  RecordRefused(*context_, {Method::kRpc, Method::kName, kOtherTenant, caller_.trace}, status);
   FinishWith(status);
 }
 
 template <typename Method>
 void StreamCall<Method>::FinishWith(const absl::Status& status) {
   const RpcError error = ToRpcError(status);
+  AddTraceTrailer(caller_.trace, rpc_);
   rpc_->AddTrailingMetadata(kPushbackTrailer, error.pushback_ms);
   this->Finish(error.status);
 }

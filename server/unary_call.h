@@ -23,8 +23,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
         caller_(*rpc),
         exchange_(context, &caller_, request, response) {
     calls_->Started();
-    exchange_.Start(WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
-                    [this](const absl::Status& status) { FinishUnary(rpc_, this, status); });
+    exchange_.Start(
+        WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
+        [this](const absl::Status& status) { FinishUnary(rpc_, this, status, caller_.trace); });
   }
 
  private:

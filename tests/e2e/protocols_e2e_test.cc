@@ -47,7 +47,8 @@ class ProtocolsE2eTest : public ::testing::Test {
         grpc::CreateChannel(server_.target(), grpc::InsecureChannelCredentials()));
   }
 
-  ServerProcess server_{{"--floor", "0.25"}};
+  // Every request is a slow one.
+  ServerProcess server_{{"--floor", "0.25", "--slow-request", "1ns"}};
   std::unique_ptr<inference::GRPCInferenceService::Stub> open_inference_;
 };
 
@@ -88,6 +89,22 @@ TEST_F(ProtocolsE2eTest, AllWaysInGiveTheSameEmbedding) {
   EXPECT_THAT(HttpGet(server_.http_port(), "/metrics"),
               HasSubstr("snapvit_requests_total{code=\"OK\",method=\"infer\",model=\"cls_token\","
                         "tenant=\"default\"} 1\n"));
+}
+
+TEST_F(ProtocolsE2eTest, SlowRequestsAreInTheLogWithTheTraceThatTheReplyNames) {
+  grpc::ClientContext rpc;
+  rpc.AddMetadata("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  inference::ModelInferRequest request;
+  request.set_model_name("no_model");
+  inference::ModelInferResponse response;
+  EXPECT_FALSE(open_inference_->ModelInfer(&rpc, request, &response).ok());
+  const auto& trailers = rpc.GetServerTrailingMetadata();
+  const auto answer = trailers.find("traceresponse");
+  ASSERT_NE(answer, trailers.end());
+  const std::string span(answer->second.data() + 36, 16);
+  EXPECT_THAT(server_.process().Log(),
+              HasSubstr(absl::StrCat(" trace_id=4bf92f3577b34da6a3ce929d0e0e4736 span_id=", span,
+                                     " parent_id=00f067aa0ba902b7 code=NOT_FOUND ")));
 }
 
 TEST_F(ProtocolsE2eTest, AcceptedHttpCallsAreAnsweredWhenTheServerIsToldToStop) {

@@ -71,6 +71,31 @@ TEST_F(ClientTest, ResultsComeInTheOrderOfTheImages) {
   }
 }
 
+TEST_F(ClientTest, EveryRequestCarriesTheTraceItIsGiven) {
+  std::vector<std::string> traces;
+  server_.embed = [&](grpc::ServerContext& context, const v1::EmbedRequest& request,
+                      v1::EmbedResponse& response) {
+    EchoNumbers(request, response);
+    absl::MutexLock lock(&mutex_);
+    const auto [first, last] = context.client_metadata().equal_range("traceparent");
+    for (auto it = first; it != last; ++it) {
+      traces.emplace_back(it->second.data(), it->second.size());
+    }
+    return grpc::Status::OK;
+  };
+  options_.request.images = 2;
+  const auto client = MakeClient();
+  const std::vector<ImageInput> images = Numbers(4);
+  EmbedOptions embed;
+  ASSERT_TRUE(client->Embed(images, embed).ok());
+  EXPECT_THAT(traces, IsEmpty());
+  embed.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  ASSERT_TRUE(client->Embed(images, embed).ok());
+  EXPECT_THAT(traces, ElementsAre(embed.traceparent, embed.traceparent));
+  embed.traceparent = "not\nsendable";
+  EXPECT_THAT(client->Embed(images, embed).status().message(), HasSubstr("traceparent"));
+}
+
 TEST_F(ClientTest, RequestsStayWithinTheLimits) {
   std::vector<int> sizes;
   server_.embed = [&](grpc::ServerContext&, const v1::EmbedRequest& request,

@@ -59,6 +59,21 @@ TEST(ParseOptions, TakesDefaultsWhereNothingIsGiven) {
   EXPECT_FALSE(parsed.options.check);
 }
 
+TEST(ParseOptions, SlowRequestsAreOffOrADuration) {
+  EXPECT_EQ(Parse({"--model=m"})->options.slow_request, absl::InfiniteDuration());
+  EXPECT_EQ(Parse({"--model=m", "--slow-request", "500ms"})->options.slow_request,
+            absl::Milliseconds(500));
+  EXPECT_EQ(Parse({"--model=m"}, {{"SNAPVIT_SLOW_REQUEST", "2"}})->options.slow_request,
+            absl::Seconds(2));
+  EXPECT_EQ(Parse({"--model=m", "--slow-request=off"}, {{"SNAPVIT_SLOW_REQUEST", "2"}})
+                ->options.slow_request,
+            absl::InfiniteDuration());
+  for (const char* bad : {"0", "-1s", "slow"}) {
+    EXPECT_THAT(ErrorOf(Parse({"--model=m", "--slow-request", bad})),
+                HasSubstr("expected a duration above zero such as 500ms or 2s, or off"));
+  }
+}
+
 TEST(ParseOptions, ReadsEveryKindOfValue) {
   const ServerOptions o =
       Parse({"--model=m", "--dtype", "bf16", "--order-at-start=background", "--order-time", "90s",

@@ -2,6 +2,7 @@
 
 #include <grpcpp/client_context.h>
 #include <grpcpp/server_builder.h>
+#include <spdlog/sinks/ostream_sink.h>
 
 #include <utility>
 
@@ -45,8 +46,8 @@ std::shared_ptr<ServedModel> MakeServedModel(int classes) {
 
 ServiceTest::ServiceTest()
     : metrics_(MetricsOptions()),
-      log_(LogLevel::kError, LogFormat::kText),
-      failure_log_(Clock::Monotonic(), 1, absl::Seconds(1)),
+      log_(LogLevel::kDebug, LogFormat::kText,
+           std::make_shared<spdlog::sinks::ostream_sink_mt>(log_text_)),
       authentication_log_(Clock::Monotonic(), 1, absl::Seconds(1)),
       scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_) {
   context_.max_images = 8;
@@ -87,8 +88,9 @@ void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   context_.state = &state_;
   context_.executor = executor_.get();
   context_.metrics = &metrics_;
-  context_.log = &log_;
-  context_.failure_log = &failure_log_;
+  log_options_.log = &log_;
+  request_log_ = std::make_unique<RequestLog>(log_options_);
+  context_.request_log = request_log_.get();
   context_.calls = &calls_;
   context_.streams = &streams_;
   inference_service_ = std::make_unique<InferenceService>(context_);

@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class ServiceTest : public ::testing::Test {
   InferenceContext context_;
   Executor::Options executor_options_;
   std::string tenants_file_;  // content; empty: one open tenant
+  RequestLog::Options log_options_;
 
   ServiceTest();
   ~ServiceTest() override;
@@ -75,6 +77,9 @@ class ServiceTest : public ::testing::Test {
   // RetryInfo's delay; nothing if there is none.
   static std::optional<absl::Duration> RetryDelayOf(const grpc::Status& status);
 
+  // What the server has logged so far.
+  std::string LogText() const { return log_text_.str(); }
+
   // For files of the test.
   const TemporaryFolder& folder() const { return folder_; }
 
@@ -93,10 +98,11 @@ class ServiceTest : public ::testing::Test {
   StreamSet streams_;
 
  private:
+  std::ostringstream log_text_;
   Logger log_;
-  LogLimiter failure_log_;
   LogLimiter authentication_log_;
   TemporaryFolder folder_;
+  std::unique_ptr<RequestLog> request_log_;
   std::unique_ptr<Authenticator> authenticator_;
   SchedulerMetrics scheduler_metrics_;
   std::unique_ptr<InferenceService> inference_service_;

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 
 from snapvit_client._budget import BudgetLike
-from snapvit_client._channel import Tls, call_metadata, channel_options
+from snapvit_client._channel import Metadata, Tls, TraceSource, call_metadata, channel_options, with_trace
 from snapvit_client._client import DEFAULT_TIMEOUT
 from snapvit_client._errors import SnapvitError, error_from_rpc
 from snapvit_client._generated.snapvit.v1 import models_pb2
@@ -53,10 +53,12 @@ class AsyncClient:
         retry: RetryPolicy = RetryPolicy(),
         requests_in_flight: int = 4,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        traceparent: TraceSource | None = None,
         time_source: TimeSource | None = None,
     ) -> None:
         options = channel_options(tls, max_message_bytes)
-        self._metadata = call_metadata(api_key)
+        self._own_metadata = call_metadata(api_key)
+        self._trace_source = traceparent
         self._retry = retry
         self._requests_in_flight = requests_in_flight
         self._max_message_bytes = max_message_bytes
@@ -162,19 +164,22 @@ class AsyncClient:
 
     async def models(self, *, timeout: float = DEFAULT_TIMEOUT) -> list[ModelInfo]:
         """As Client.models()."""
-        reply = await self._call(self._service.list_models, models_pb2.ListModelsRequest(), timeout)
+        reply = await self._call(self._service.list_models, models_pb2.ListModelsRequest(), timeout, self._metadata())
         return [model_info(model) for model in reply.models]
 
     async def model(self, name: str = "", *, timeout: float = DEFAULT_TIMEOUT) -> ModelInfo:
         """As Client.model()."""
         request = models_pb2.GetModelRequest(model=name)
-        return model_info(await self._call(self._service.get_model, request, timeout))
+        return model_info(await self._call(self._service.get_model, request, timeout, self._metadata()))
 
-    async def _call(self, method: Any, request: Any, timeout: float) -> Any:
+    def _metadata(self) -> Metadata:
+        return with_trace(self._own_metadata, self._trace_source)
+
+    async def _call(self, method: Any, request: Any, timeout: float, metadata: Metadata) -> Any:
         schedule = RetrySchedule(self._retry, self._time, timeout)
         while True:
             try:
-                return await method(request, timeout=schedule.time_left(), metadata=self._metadata)
+                return await method(request, timeout=schedule.time_left(), metadata=metadata)
             except grpc.RpcError as rpc_error:
                 error = error_from_rpc(rpc_error)
                 seconds = schedule.next_wait(error)
@@ -186,7 +191,7 @@ class AsyncClient:
         self, method: Any, request: Request, image: ImageLike, kind: ResultKind[Result], timeout: float
     ) -> Result:
         request = with_images(request, [await asyncio.to_thread(sendable, image, self._max_message_bytes)])
-        result = kind.read(await self._call(method, request, timeout), 1)[0]
+        result = kind.read(await self._call(method, request, timeout, self._metadata()), 1)[0]
         if result.error is not None:
             raise result.error
         return result
@@ -194,9 +199,11 @@ class AsyncClient:
     async def _many(
         self, method: Any, request: Request, images: Iterable[ImageLike], kind: ResultKind[Result], timeout: float
     ) -> list[Result]:
+        metadata = self._metadata()
+
         async def outcome(part: Part) -> tuple[Part, list[Result] | SnapvitError]:
             try:
-                reply = await self._call(method, with_images(request, part.images), timeout)
+                reply = await self._call(method, with_images(request, part.images), timeout, metadata)
                 return part, kind.read(reply, len(part.images))
             except SnapvitError as error:
                 return part, error
@@ -242,7 +249,7 @@ class AsyncClient:
             except Exception as error:  # of the caller's iterable: gRPC would hide it
                 broken.append(error)
 
-        call = method(requests(), metadata=self._metadata)
+        call = method(requests(), metadata=self._metadata())
         try:
             async for reply in call:
                 yield int(reply.id), kind.read(reply, 1)[0]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from typing import TypeAlias
 
 import grpc
+
+Metadata: TypeAlias = list[tuple[str, str]]
+TraceSource: TypeAlias = Callable[[], str | None]
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,15 @@ def channel_options(tls: Tls | None, max_message_bytes: int) -> list[tuple[str, 
     return options
 
 
-def call_metadata(api_key: str | None) -> list[tuple[str, str]]:
+def call_metadata(api_key: str | None) -> Metadata:
     if api_key is None:
         return []
     if not all(" " < character < "\x7f" for character in api_key):
         # The key is a secret: it is not repeated.
         raise ValueError("api_key has characters other than printable ASCII: it cannot be sent in a header")
     return [("authorization", f"Bearer {api_key}")]
+
+
+def with_trace(metadata: Metadata, trace_source: TraceSource | None) -> Metadata:
+    traceparent = None if trace_source is None else trace_source()
+    return metadata if traceparent is None else [*metadata, ("traceparent", traceparent)]

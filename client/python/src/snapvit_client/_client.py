@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from snapvit_client._budget import BudgetLike
-from snapvit_client._channel import Tls, call_metadata, channel_options
+from snapvit_client._channel import Metadata, Tls, TraceSource, call_metadata, channel_options, with_trace
 from snapvit_client._errors import SnapvitError, error_from_rpc
 from snapvit_client._generated.snapvit.v1 import models_pb2
 from snapvit_client._images import ImageLike
@@ -49,6 +49,7 @@ class Client:
     tls                None: the connection, and the key with it, is not encrypted
     retry              what a retry can help is sent again, when the server says
     requests_in_flight of one call of many images
+    traceparent        called at the start of each call, on its thread: the W3C Trace Context to send; None: none
     Timeouts are seconds for each request: all attempts, and the waits between them.
     """
 
@@ -61,10 +62,12 @@ class Client:
         retry: RetryPolicy = RetryPolicy(),
         requests_in_flight: int = 4,
         max_message_bytes: int = DEFAULT_MAX_MESSAGE_BYTES,
+        traceparent: TraceSource | None = None,
         time_source: TimeSource | None = None,
     ) -> None:
         options = channel_options(tls, max_message_bytes)
-        self._metadata = call_metadata(api_key)
+        self._own_metadata = call_metadata(api_key)
+        self._trace_source = traceparent
         self._retry = retry
         self._requests_in_flight = requests_in_flight
         self._max_message_bytes = max_message_bytes
@@ -176,19 +179,22 @@ class Client:
 
     def models(self, *, timeout: float = DEFAULT_TIMEOUT) -> list[ModelInfo]:
         """All models, without ladders and class names."""
-        reply = self._call(self._service.list_models, models_pb2.ListModelsRequest(), timeout)
+        reply = self._call(self._service.list_models, models_pb2.ListModelsRequest(), timeout, self._metadata())
         return [model_info(model) for model in reply.models]
 
     def model(self, name: str = "", *, timeout: float = DEFAULT_TIMEOUT) -> ModelInfo:
         """Empty name: the one that the server serves."""
         request = models_pb2.GetModelRequest(model=name)
-        return model_info(self._call(self._service.get_model, request, timeout))
+        return model_info(self._call(self._service.get_model, request, timeout, self._metadata()))
 
-    def _call(self, method: Any, request: Any, timeout: float) -> Any:
+    def _metadata(self) -> Metadata:
+        return with_trace(self._own_metadata, self._trace_source)
+
+    def _call(self, method: Any, request: Any, timeout: float, metadata: Metadata) -> Any:
         schedule = RetrySchedule(self._retry, self._time, timeout)
         while True:
             try:
-                return method(request, timeout=schedule.time_left(), metadata=self._metadata)
+                return method(request, timeout=schedule.time_left(), metadata=metadata)
             except grpc.RpcError as rpc_error:
                 error = error_from_rpc(rpc_error)
                 seconds = schedule.next_wait(error)
@@ -200,7 +206,7 @@ class Client:
         self, method: Any, request: Request, image: ImageLike, kind: ResultKind[Result], timeout: float
     ) -> Result:
         request = with_images(request, [sendable(image, self._max_message_bytes)])
-        result = kind.read(self._call(method, request, timeout), 1)[0]
+        result = kind.read(self._call(method, request, timeout, self._metadata()), 1)[0]
         if result.error is not None:
             raise result.error
         return result
@@ -208,9 +214,11 @@ class Client:
     def _many(
         self, method: Any, request: Request, images: Iterable[ImageLike], kind: ResultKind[Result], timeout: float
     ) -> list[Result]:
+        metadata = self._metadata()  # before other threads, where the caller's context is not known
+
         def outcome(part: Part) -> tuple[Part, list[Result] | SnapvitError]:
             try:
-                reply = self._call(method, with_images(request, part.images), timeout)
+                reply = self._call(method, with_images(request, part.images), timeout, metadata)
                 return part, kind.read(reply, len(part.images))
             except SnapvitError as error:
                 return part, error
@@ -251,7 +259,7 @@ class Client:
             except Exception as error:  # of the caller's iterable: gRPC would hide it
                 broken.append(error)
 
-        call = method(requests(), metadata=self._metadata)
+        call = method(requests(), metadata=self._metadata())
         try:
             for reply in call:
                 yield int(reply.id), kind.read(reply, 1)[0]

@@ -42,6 +42,7 @@ class StubServer:
         return self._embed(request, context)
 
     def _stream(self, requests: Iterator[inference_pb2.EmbedRequest], context: grpc.ServicerContext) -> Iterator[Any]:
+        self.metadata.append(dict(context.invocation_metadata()))
         for request in requests:
             self.requests.append(request)
             reply = self._embed(request, context)

@@ -156,6 +156,34 @@ def test_sends_key_budget_and_output(serve: Any) -> None:
     assert request.output.normalize
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def test_every_call_sends_the_trace_that_its_source_gives(serve: Any) -> None:
+    server = serve(echo)
+    traces = [TRACE, TRACE, TRACE, None]
+    with Client(server.target, traceparent=lambda: traces.pop(0)) as client:
+        client.embed(b"1")
+        client.embed_many([b"1", b"2"])
+        list(client.embed_stream([b"1"]))
+        client.embed(b"1")
+    assert [call.get("traceparent") for call in server.metadata] == [TRACE, TRACE, TRACE, None]
+
+
+def test_asynchronous_calls_do_too(serve: Any) -> None:
+    server = serve(echo)
+
+    async def run() -> None:
+        async with AsyncClient(server.target, traceparent=lambda: TRACE) as client:
+            await client.embed(b"1")
+            await client.embed_many([b"1", b"2"])
+            async for _ in client.embed_stream([b"1"]):
+                pass
+
+    asyncio.run(run())
+    assert [call.get("traceparent") for call in server.metadata] == [TRACE, TRACE, TRACE]
+
+
 def test_key_that_cannot_be_sent_is_refused_without_showing_it() -> None:
     with pytest.raises(ValueError, match="printable") as caught:
         Client("127.0.0.1:1", api_key="geheim\n")
