@@ -27,6 +27,28 @@ function(snapvit_executable name)
   endif()
 endfunction()
 
+# snapvit_manual_files(NAME)
+#   The manual page and the shells' completion of an executable that has --manual, in share/ of the build, as they are
+#   installed.
+function(snapvit_manual_files name)
+  include(GNUInstallDirs)
+  set(_man ${CMAKE_INSTALL_MANDIR}/man1/${name}.1)
+  set(_bash ${CMAKE_INSTALL_DATADIR}/bash-completion/completions/${name})
+  set(_zsh ${CMAKE_INSTALL_DATADIR}/zsh/site-functions/_${name})
+  set(_fish ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d/${name}.fish)
+  foreach(_form man bash zsh fish)
+    set(_file ${CMAKE_BINARY_DIR}/${_${_form}})
+    get_filename_component(_folder ${_file} DIRECTORY)
+    add_custom_command(OUTPUT ${_file} DEPENDS ${name} VERBATIM
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${_folder}
+      COMMAND ${name} --manual ${_form} > ${_file})
+    list(APPEND _files ${_file})
+    get_filename_component(_destination ${_${_form}} DIRECTORY)
+    install(FILES ${_file} DESTINATION ${_destination} COMPONENT manual)
+  endforeach()
+  add_custom_target(${name}-manual-files ALL DEPENDS ${_files})
+endfunction()
+
 # snapvit_test(NAME SOURCES … DEPENDS … [LABELS …] [CALLS_GRPC] [TORCH])
 #   CALLS_GRPC: not built for ThreadSanitizer, which sees races in every call of the system's gRPC, whose own
 #   synchronisation is not instrumented.

@@ -19,6 +19,7 @@ packages=(
 )
 if [[ "${SNAPVIT_DEV:-}" == 1 ]]; then
   packages+=(clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 haproxy python3-yaml)
+  packages+=(fish groff-base zsh)  # tests let them read what --manual prints
 fi
 
 die() { echo "setup: $*" >&2; exit 1; }

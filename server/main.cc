@@ -14,6 +14,7 @@
 #include "core/base/status_macros.h"
 #include "core/snapvit/elastic_loader.h"
 #include "server/log.h"
+#include "server/option_manual.h"
 #include "server/options_parser.h"
 #include "server/server.h"
 #include "server/simulated_profile.h"
@@ -154,6 +155,10 @@ int Main(int argc, char** argv) {
   }
   if (parsed->version) {
     std::puts("snapvit-server " SNAPVIT_VERSION);
+    return kDone;
+  }
+  if (parsed->manual.has_value()) {
+    std::fputs(RenderManual(DescribeServer(SNAPVIT_VERSION), *parsed->manual).c_str(), stdout);
     return kDone;
   }
   HandleFaultsOfFiles();

@@ -44,6 +44,7 @@ struct Flags {
   std::optional<std::string> config;
   bool help = false;
   bool version = false;
+  std::optional<ManualForm> manual;
 };
 
 // Splits "--name=value", or takes the value from the next argument.
@@ -72,8 +73,9 @@ class FlagReader {
           absl::StrCat("unexpected argument '", arg, "', expected --NAME VALUE (see --help)"));
     }
     const std::string name = parts[0].substr(2);
-    const OptionRow* row = name == "config" ? nullptr : FindOption(name);
-    if (name != "config" && row == nullptr) {
+    const bool in_table = name != "config" && name != "manual";
+    const OptionRow* row = in_table ? FindOption(name) : nullptr;
+    if (in_table && row == nullptr) {
       return absl::InvalidArgumentError(
           absl::StrCat("unknown flag ", parts[0], " (see --help for all flags)"));
     }
@@ -95,10 +97,13 @@ class FlagReader {
     if (!seen_.insert(flag).second) {
       return absl::InvalidArgumentError(absl::StrCat(flag, " is given twice"));
     }
-    if (row == nullptr) {
-      flags_.config = std::move(value);
-    } else {
+    if (row != nullptr) {
       flags_.assignments.push_back({row, absl::StrCat("--", row->name), std::move(value)});
+    } else if (flag == "--config") {
+      flags_.config = std::move(value);
+    } else if (!(flags_.manual = ParseManualForm(value)).has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(flag, " '", value, "' is unknown, expected one of ", kManualForms));
     }
     return absl::OkStatus();
   }
@@ -184,7 +189,8 @@ absl::StatusOr<ParsedOptions> ParseOptions(const std::vector<std::string>& args,
   ParsedOptions parsed;
   parsed.help = flags.help;
   parsed.version = flags.version;
-  if (flags.help || flags.version) return parsed;
+  parsed.manual = flags.manual;
+  if (flags.help || flags.version || flags.manual.has_value()) return parsed;
 
   const std::optional<std::string> config =
       flags.config.has_value() ? flags.config : NonEmpty(environment(kConfigVariable));
@@ -207,7 +213,9 @@ std::string OptionsHelp() {
       "Each option is a flag (--max-images 8), a variable (SNAPVIT_MAX_IMAGES=8) and a key of the\n"
       "configuration file (max-images: 8). A flag beats a variable, a variable beats the file.\n\n"
       "  --config FILE\n        YAML file with options.\n"
-      "  --help, --version\n        Print this text, or the version, and exit.\n";
+      "  --help, --version\n        Print this text, or the version, and exit.\n"
+      "  --manual man|bash|zsh|fish\n        Print the manual page, or completion for a shell, and "
+      "exit.\n";
   const ServerOptions defaults;
   std::string group;
   for (const OptionRow& row : OptionTable()) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/manual/manual.h"
 #include "server/options.h"
 
 namespace snapvit {
@@ -19,8 +20,9 @@ struct ParsedOptions {
   // Where each option that is not at its default came from: "--rungs", "SNAPVIT_RUNGS",
   // "server.yaml:3". Keyed by the option's name.
   std::map<std::string, std::string> sources;
-  bool help = false;     // --help was given; nothing else was looked at
-  bool version = false;  // --version likewise
+  bool help = false;                 // --help was given; nothing else was looked at
+  bool version = false;              // --version likewise
+  std::optional<ManualForm> manual;  // --manual likewise
 };
 
 // Value of an environment variable; nothing if it is not set.

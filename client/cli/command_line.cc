@@ -5,6 +5,7 @@
 #include <string>
 
 #include "client/cli/verb.h"
+#include "client/cli/verb_manual.h"
 
 namespace snapvit::cli {
 
@@ -16,6 +17,9 @@ int RunCommandLine(int argc, const char* const* argv) {
       "Exit status: 0 all done, 1 some items failed, 2 wrong usage or nothing done.");
   app.set_version_flag("--version", "snapvit " SNAPVIT_VERSION);
   app.require_subcommand(0, 1);  // none: see below, so that a misspelt one is named in the message
+  std::string manual;
+  app.add_option("--manual", manual, "Print the manual page, or completion for a shell, and exit")
+      ->check(CLI::IsMember({"man", "bash", "zsh", "fish"}));
   RunVerb chosen;
   AddEmbedVerb(app, chosen);
   AddClassifyVerb(app, chosen);
@@ -31,6 +35,10 @@ int RunCommandLine(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     const bool asked_for_help = app.exit(error) == 0;
     return static_cast<int>(asked_for_help ? ExitStatus::kDone : ExitStatus::kNothingDone);
+  }
+  if (!manual.empty()) {
+    std::fputs(RenderManual(DescribeCommandLine(app), *ParseManualForm(manual)).c_str(), stdout);
+    return static_cast<int>(ExitStatus::kDone);
   }
   if (!chosen) {
     std::fputs(app.help().c_str(), stderr);

@@ -74,6 +74,14 @@ TEST(ParseOptions, SlowRequestsAreOffOrADuration) {
   }
 }
 
+TEST(ParseOptions, TheManualNeedsNoModelAndAKnownForm) {
+  EXPECT_EQ(Parse({"--manual", "bash"})->manual, ManualForm::kBash);
+  EXPECT_EQ(Parse({"--manual=man"})->manual, ManualForm::kManPage);
+  EXPECT_EQ(Parse({"--model=m"})->manual, std::nullopt);
+  EXPECT_THAT(ErrorOf(Parse({"--manual", "tcsh"})),
+              HasSubstr("--manual 'tcsh' is unknown, expected one of man|bash|zsh|fish"));
+}
+
 TEST(ParseOptions, ReadsEveryKindOfValue) {
   const ServerOptions o =
       Parse({"--model=m", "--dtype", "bf16", "--order-at-start=background", "--order-time", "90s",
