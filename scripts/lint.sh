@@ -29,4 +29,5 @@ fi
 if grep -nE 'absl::(Now|SleepFor)\(|std::this_thread::sleep' -r core/scheduling; then
   complain "core/scheduling takes its time from the injected Clock"
 fi
+if ! scripts/check_docs.py; then complain "documentation refers to what is not there"; fi
 exit $fail

@@ -186,7 +186,7 @@ constexpr OptionRow kTable[] = {
     {kModel, "device", "auto|cpu", "Where the model runs.", SetDevice,
      [](const Options& o) { return ChoiceName(kDevices, o.device); }},
     {kModel, "dtype", "auto|fp32|bf16",
-     "Precision of the computation; auto is fp32.", SetDtype,
+     "Precision of the computation; auto: bf16 where the processor multiplies it and embeddings stay the same, else fp32.", SetDtype,
      [](const Options& o) { return ChoiceName(kDtypes, o.dtype); }},
 
     {kLadder, "ordering", "FILE",
