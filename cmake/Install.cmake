@@ -1,7 +1,7 @@
 # cmake --install, and what CPack packs, by component:
 #   libtorch  LibTorch's libraries and what they load, in a folder of their own: $prefix/lib/snapvit
-#   server    snapvit-server, its unit and the example configuration
-#   client    the command line
+#   server    snapvit-server, its manual page and completion, its unit and the example configuration
+#   client    the command line, its manual page and completion
 #   dev       the C++ client library, its CMake package `snapvit-client`, and the .proto files
 # Programs find libtorch by $ORIGIN: an installed tree may be moved as a whole.
 include(GNUInstallDirs)

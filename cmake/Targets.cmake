@@ -27,10 +27,10 @@ function(snapvit_executable name)
   endif()
 endfunction()
 
-# snapvit_manual_files(NAME)
-#   The manual page and the shells' completion of an executable that has --manual, in share/ of the build, as they are
-#   installed.
-function(snapvit_manual_files name)
+# snapvit_manual_files(NAME COMPONENT)
+#   The manual page and the shells' completion of an executable that has --manual: in share/ of the build, and installed with
+#   that component.
+function(snapvit_manual_files name component)
   include(GNUInstallDirs)
   set(_man ${CMAKE_INSTALL_MANDIR}/man1/${name}.1)
   set(_bash ${CMAKE_INSTALL_DATADIR}/bash-completion/completions/${name})
@@ -44,7 +44,7 @@ function(snapvit_manual_files name)
       COMMAND ${name} --manual ${_form} > ${_file})
     list(APPEND _files ${_file})
     get_filename_component(_destination ${_${_form}} DIRECTORY)
-    install(FILES ${_file} DESTINATION ${_destination} COMPONENT manual)
+    install(FILES ${_file} DESTINATION ${_destination} COMPONENT ${component})
   endforeach()
   add_custom_target(${name}-manual-files ALL DEPENDS ${_files})
 endfunction()

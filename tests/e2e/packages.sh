@@ -52,6 +52,10 @@ for program in snapvit snapvit-server; do
   grep -q "=> $usr/bin/../lib/snapvit/torch/lib/libtorch_cpu.so" <<<"$loaded" || fail "$program takes another LibTorch"
   grep -q "/cu13/lib/libcudart.so.13" <<<"$loaded" || fail "$program lacks libcudart.so.13"
   "${clean[@]}" "$usr/bin/$program" --version
+  for form in man:man/man1/$program.1 bash:bash-completion/completions/$program zsh:zsh/site-functions/_$program \
+    fish:fish/vendor_completions.d/$program.fish; do
+    "${clean[@]}" "$usr/bin/$program" --manual "${form%%:*}" | cmp - "$usr/share/${form#*:}" || fail "$program: ${form#*:} is another one"
+  done
 done
 version=$("${clean[@]}" "$usr/bin/snapvit-server" --version | cut -d' ' -f2)
 grep -q "\"version\": \"$version\"" "$usr/share/doc/snapvit/sbom.cdx.json" || fail "the SBOM is not of version $version"
