@@ -14,8 +14,9 @@ if [[ -f $build/lib/libsnapvit_cuda.so ]]; then install -s "$build/lib/libsnapvi
 # torch/lib and nvidia/cu13/lib stay siblings: torch's libraries look for CUDA's there.
 deps=$(realpath "$here/../../build/deps")
 ldd "$build/bin/snapvit-server" "$build/bin/snapvit" | awk '$2 == "=>" { print $3 }' | sort -u | while read -r library; do
-  library=$(realpath -s "$library")
+  library=$(realpath "$(dirname "$library")")/$(basename "$library")
   [[ $library == "$deps"/* ]] || continue
   install -D "$library" "$root/usr/lib/snapvit/${library#"$deps"/}"
 done
+[[ -f $root/usr/lib/snapvit/torch/lib/libtorch_cpu.so ]] || { echo "stage: the programs in $build/bin load no LibTorch of $deps" >&2; exit 1; }
 find "$root/usr/lib/snapvit" -name lib -type d -printf '/usr/lib/snapvit/%P\n' >"$root/etc/ld.so.conf.d/snapvit.conf"

@@ -94,8 +94,9 @@ class HaproxyE2eTest : public ::testing::Test {
 };
 
 TEST_F(HaproxyE2eTest, KilledServerLosesNoRequest) {
-  const std::vector<client::ImageInput> image = {client::EncodedImage{
-      *ReadFile(SNAPVIT_SOURCE_DIR "/tests/testdata/images/decode/grey.jpg", 1 << 20)}};
+  const std::string jpeg =
+      *ReadFile(SNAPVIT_SOURCE_DIR "/tests/testdata/images/decode/grey.jpg", 1 << 20);
+  const std::vector<client::ImageInput> image = {client::EncodedImage{jpeg}};
   std::atomic<int> answered = 0;
   std::atomic<int> lost = 0;
   std::vector<std::thread> callers;
