@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A newcomer's path: the README's commands, as they are printed there, from a fresh clone of the last commit to a first
-embedding from Python and a dashboard with data. Prints what each step took.
+embedding from Python and a dashboard with data. Prints what each step took, also in seconds of CPU.
 
     tests/e2e/newcomer.py [--folder DIR]
 
@@ -19,6 +19,7 @@ import json
 import math
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -71,29 +72,39 @@ def answers(url: str) -> bool:
         return False
 
 
+def cpu_seconds() -> float:
+    """Of children that have ended: what a step costs, whatever else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class Newcomer:
     def __init__(self, clone: Path) -> None:
         self._clone = clone
+        # A newcomer has no ordering yet.
+        self._environment = os.environ | {"SNAPVIT_CACHE_DIR": str(clone.parent / "cache")}
         self._background: list[subprocess.Popen[bytes]] = []
 
     def run(self, block: Block) -> None:
         first = block.text.strip().splitlines()[0]
-        start = time.monotonic()
+        start, computed = time.monotonic(), cpu_seconds()
         if block.until:
             log = open(self._clone / "build" / f"background{len(self._background)}.log", "wb")
             process = subprocess.Popen([*block.program, "-c", block.text], cwd=self._clone, stdout=log, stderr=log,
-                                       stdin=subprocess.DEVNULL, start_new_session=True)
+                                       stdin=subprocess.DEVNULL, start_new_session=True, env=self._environment)
             self._background.append(process)
             while not answers(block.until):
                 if process.poll() is not None or time.monotonic() - start > LIMIT_SECONDS:
                     raise SystemExit(f"newcomer: FAILED: {first}\n{Path(log.name).read_text()[-2000:]}")
                 time.sleep(0.2)
         else:
-            run = subprocess.run(block.program, input=block.text, cwd=self._clone, capture_output=True, text=True)
+            run = subprocess.run(block.program, input=block.text, cwd=self._clone, capture_output=True, text=True,
+                                 env=self._environment)
             if run.returncode != 0:
                 raise SystemExit(f"newcomer: FAILED: {first}\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
             print("\n".join("    " + line[:110] for line in run.stdout.strip().splitlines()[-3:]))
-        print(f"[{time.monotonic() - start:6.1f} s] {first}", flush=True)
+        cpu = f", {cpu_seconds() - computed:5.1f} s of CPU" if not block.until else ""
+        print(f"[{time.monotonic() - start:6.1f} s{cpu}] {first}", flush=True)
 
     def close(self) -> None:
         for process in reversed(self._background):
