@@ -281,7 +281,11 @@ class Container:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        try:
+            return self.process.wait(timeout=120)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
 
 def size_of(folder: Path) -> int:
@@ -295,7 +299,7 @@ def check(image: Stage, folder: Path) -> None:
     container = Container(image, folder)
     try:
         step(f"start as {image.user}, read-only root")
-        ready = container.await_healthy(600)
+        ready = container.await_healthy(1800)
         step(f"healthy after {ready:.0f} s")
         written = container.run(["touch", "/usr/written"])
         assert written.returncode != 0 and "Read-only" in written.stderr, written

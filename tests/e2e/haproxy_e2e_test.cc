@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -72,6 +73,14 @@ class HaproxyE2eTest : public ::testing::Test {
     const std::string config = folder_.Write("haproxy.cfg", Config("unix@" + socket(), servers_));
     haproxy_ = std::make_unique<Process>(kHaproxy, std::vector<std::string>{"-db", "-f", config},
                                          folder_.path() + "/haproxy.log");
+    const auto client = MakeClient();
+    while (haproxy_->Running() &&
+           client->Check("", absl::Seconds(5)).value_or(client::Health::kUnknown) !=
+               client::Health::kServing) {
+      // Another process is waited for: there is nothing of ours that could wake us.
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    ASSERT_TRUE(haproxy_->Running()) << haproxy_->Log();
   }
 
   std::string socket() const { return folder_.path() + "/haproxy.sock"; }
@@ -112,7 +121,7 @@ TEST_F(HaproxyE2eTest, KilledServerLosesNoRequest) {
     });
   }
   while (answered + lost < kBeforeKill) std::this_thread::yield();
-  retries_ = 0;  // while HAProxy started, there may have been some
+  retries_ = 0;
   servers_[1]->process().Signal(SIGKILL);
   EXPECT_EQ(servers_[1]->process().Wait(), 128 + SIGKILL);
   for (std::thread& caller : callers) caller.join();
