@@ -5,6 +5,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/monotonic_wait.h"
 
 namespace snapvit {
 
@@ -21,11 +22,11 @@ class ActiveCalls {
     --calls_;
   }
 
-  // Waits until no call is open; false if that takes longer than `timeout` (real time).
+  // Waits until no call is open; false if that takes longer than `timeout`.
   bool AwaitNone(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_) {
     const auto none = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return calls_ == 0; };
     absl::MutexLock lock(&mu_);
-    return mu_.AwaitWithTimeout(absl::Condition(&none), timeout);
+    return AwaitAtMost(mu_, absl::Condition(&none), timeout);
   }
 
  private:

@@ -18,6 +18,7 @@
 #include "absl/time/clock.h"
 #include "core/base/clock.h"
 #include "core/base/file.h"
+#include "core/base/monotonic_wait.h"
 #include "core/base/status_macros.h"
 #include "core/engine/engine.h"
 #include "core/scheduling/baseline_policies.h"
@@ -228,6 +229,7 @@ class ServerImpl final : public Server {
   std::thread load_thread_;
   std::thread sample_thread_;
 
+  Alarm sample_alarm_;
   absl::Mutex mu_;
   std::thread drain_thread_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
@@ -364,9 +366,10 @@ void ServerImpl::LoadModel() {
 
 void ServerImpl::SampleLoop() {
   while (true) {
+    sample_alarm_.SleepAtMost(kSamplePeriod);
     {
       absl::MutexLock lock(&mu_);
-      if (mu_.AwaitWithTimeout(absl::Condition(&stopping_), kSamplePeriod)) return;
+      if (stopping_) return;
     }
     scheduler_metrics_.Sample(*executor_);
     access_->Poll();
@@ -378,6 +381,7 @@ void ServerImpl::Stop(const absl::Status& failure) {
   if (stopping_) return;
   stopping_ = true;
   failure_ = failure;
+  sample_alarm_.Ring();
 }
 
 void ServerImpl::BeginDrain(absl::Duration grace) {

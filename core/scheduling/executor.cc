@@ -5,13 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/monotonic_wait.h"
 #include "core/base/status_macros.h"
 
 namespace snapvit {
 namespace {
-
-// Timed waits follow the wall clock: when that is set back, an expiry is late by no more than this.
-constexpr absl::Duration kLongestExpirySleep = absl::Seconds(1);
 
 absl::Status CheckCount(const char* name, int value) {
   if (value >= 1) return absl::OkStatus();
@@ -68,7 +66,7 @@ bool Executor::Drain(absl::Duration grace) {
   {
     absl::MutexLock lock(&mu_);
     scheduler_.StopAccepting();
-    in_time = mu_.AwaitWithTimeout(absl::Condition(&scheduler_, &Scheduler::Idle), grace);
+    in_time = AwaitAtMost(mu_, absl::Condition(&scheduler_, &Scheduler::Idle), grace);
     if (!in_time) scheduler_.Abort(&given_up);
   }
   Deliver(given_up);
@@ -84,7 +82,7 @@ void Executor::StopThreads() {
   }
   compute_cv_.SignalAll();
   prepare_cv_.SignalAll();
-  expiry_cv_.SignalAll();
+  expiry_alarm_.Ring();
   absl::MutexLock lock(&join_mu_);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
@@ -153,7 +151,7 @@ void Executor::Wake(const Wakes& wakes) {
   const size_t compute = std::min<size_t>(wakes.compute, options_.scheduler.workers);
   for (size_t i = 0; i < compute; ++i) compute_cv_.Signal();
   for (size_t i = 0; i < prepare; ++i) prepare_cv_.Signal();
-  if (wakes.expiry) expiry_cv_.Signal();
+  if (wakes.expiry) expiry_alarm_.Ring();
 }
 
 void Executor::Deliver(Completions& done) {
@@ -254,22 +252,19 @@ void Executor::ExpiryLoop() {
 bool Executor::ExpiryStep() {
   Completions done;
   Wakes wakes;
+  absl::Duration sleep;
   {
     absl::MutexLock lock(&mu_);
-    while (true) {
-      scheduler_.Expire(&done);
-      if (!done.empty()) break;
-      if (stopping_) return false;
-      expiry_wakes_at_ = scheduler_.NextExpiry();
-      const absl::Duration until = expiry_wakes_at_ - options_.scheduler.clock->Now();
-      if (until == absl::InfiniteDuration()) {
-        expiry_cv_.Wait(&mu_);
-      } else {
-        expiry_cv_.WaitWithTimeout(&mu_, std::min(until, kLongestExpirySleep));
-      }
-    }
-    expiry_wakes_at_ = absl::InfinitePast();  // awake: it looks again by itself
+    scheduler_.Expire(&done);
+    if (done.empty() && stopping_) return false;
+    // Awake it looks again by itself.
+    expiry_wakes_at_ = done.empty() ? scheduler_.NextExpiry() : absl::InfinitePast();
+    sleep = expiry_wakes_at_ - options_.scheduler.clock->Now();
     wakes = PendingLocked();
+  }
+  if (done.empty()) {
+    expiry_alarm_.SleepAtMost(sleep);  // a sooner expiry that came in between has rung
+    return true;
   }
   Wake(wakes);
   Deliver(done);

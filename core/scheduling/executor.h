@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "core/base/monotonic_wait.h"
 #include "core/scheduling/backend.h"
 #include "core/scheduling/observer.h"
 #include "core/scheduling/policy.h"
@@ -106,7 +107,7 @@ class Executor {
       absl::InfinitePast();  // never needs an earlier call
   absl::CondVar compute_cv_;
   absl::CondVar prepare_cv_;
-  absl::CondVar expiry_cv_;
+  Alarm expiry_alarm_;
 
   absl::Mutex join_mu_;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(join_mu_);

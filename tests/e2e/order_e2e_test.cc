@@ -66,8 +66,8 @@ INSTANTIATE_TEST_SUITE_P(Recipes, OrderE2eTest, ::testing::ValuesIn(kRecipes),
 std::string OrderTiny(const std::vector<std::string>& flags) {
   const TemporaryFolder folder;
   const std::string output = folder.path() + "/ordering.safetensors";
-  std::vector<std::string> command = {"order", "--model", kTinyModel, "--count", "16",
-                                      "-o",    output};
+  std::vector<std::string> command = {"order", "--model", kTinyModel, "--count",
+                                      "16",    "-o",      output};
   command.insert(command.end(), flags.begin(), flags.end());
   Process order(SNAPVIT_BIN_DIR "/snapvit", command, folder.path() + "/log");
   EXPECT_EQ(order.Wait(), 0) << order.Log();
