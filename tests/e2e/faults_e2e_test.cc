@@ -294,6 +294,21 @@ TEST_F(ChangedModelE2eTest, WhatIsServedDoesNotDependOnTheFile) {
   EXPECT_EQ(server.process().Wait(), 0) << server.process().Log();
 }
 
+TEST_F(ChangedModelE2eTest, OtherWeightsUnderTheSameNameAreNotTakenOver) {
+  ServerProcess server({"--model", model(), "--floor", "0.25"});
+  ASSERT_TRUE(server.AwaitReady()) << server.process().Log();
+  const auto before = server.MakeClient()->GetModel("", absl::Seconds(5));
+  std::string bytes = *ReadFile(weights(), size_t{16} << 20);
+  bytes[bytes.size() - 1] ^= 1;  // of the last tensor's last value
+  ASSERT_TRUE(WriteFileAtomically(weights(), bytes).ok());
+  const grpc::Status status = Reload(server);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION) << status.error_message();
+  const auto after = server.MakeClient()->GetModel("", absl::Seconds(5));
+  EXPECT_EQ(after->embedding_space_id(), before->embedding_space_id());
+  EXPECT_EQ(after->ordering_id(), before->ordering_id());
+  ExpectServing(server);
+}
+
 TEST_F(ChangedModelE2eTest, AFileThatIsCutWhileItIsReadEndsTheServerWithTheReason) {
   fs::remove_all(model());
   fs::copy(SNAPVIT_SOURCE_DIR "/models/demo", model());
