@@ -61,6 +61,7 @@ version=$("${clean[@]}" "$usr/bin/snapvit-server" --version | cut -d' ' -f2)
 grep -q "\"version\": \"$version\"" "$usr/share/doc/snapvit/sbom.cdx.json" || fail "the SBOM is not of version $version"
 [[ ! -e "$here/deploy/systemd/snapvit-server.service" || -f "$usr/lib/systemd/system/snapvit-server.service" ]] ||
   fail "the systemd unit is missing"
+for page in snapvit snapvit-server; do [[ -s "$usr/share/man/man1/$page.1" ]] || fail "$page has no manual page"; done
 (cd "$usr/share/snapvit/proto" && protoc --descriptor_set_out=/dev/null snapvit/v1/*.proto inference/*.proto) ||
   fail "the installed .proto files do not compile"
 
