@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "core/base/status_macros.h"
 #include "core/snapvit/elastic_loader.h"
 #include "server/log.h"
@@ -91,6 +92,10 @@ void ShareHeaps() {
   mallopt(M_ARENA_MAX, static_cast<int>(std::max(2U, cores)));
 }
 
+// Debian builds Abseil so that every lock, gRPC's too, is entered into one graph under one spin
+// lock, to find deadlocks: threads wait for that more than for each other.
+void KeepNoLockGraph() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
+
 // --check: whether the model and its ordering could be served.
 absl::Status CheckModel(const ServerOptions& options) {
   if (!options.simulated_profile.empty()) {
@@ -163,6 +168,7 @@ int Main(int argc, char** argv) {
   }
   HandleFaultsOfFiles();
   ShareHeaps();
+  KeepNoLockGraph();
   return parsed->options.check ? Check(*parsed) : Serve(parsed->options);
 }
 
