@@ -53,7 +53,7 @@ class DrainE2eTest : public ::testing::Test {
 };
 
 TEST_F(DrainE2eTest, AnswersWhatWasAcceptedAndEnds) {
-  auto accepted = std::async(std::launch::async, [this] { return Embed(4); });
+  auto accepted = std::async(std::launch::async, [this] { return Embed(8); });
   while (State().tenants(0).queued_items() == 0) {
   }
   const auto client = server_.MakeClient();
