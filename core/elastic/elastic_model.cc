@@ -1,5 +1,8 @@
 #include "core/elastic/elastic_model.h"
 
+#include <ATen/ATen.h>
+
+#include <map>
 #include <utility>
 
 #include "core/base/status_macros.h"
@@ -22,6 +25,25 @@ uint64_t CountParameters(VitWeights weights) {  // a copy of handles
     if (tensor->defined()) count += static_cast<uint64_t>(tensor->numel());
   }
   return count;
+}
+
+// One rung after another.
+at::Tensor AtenTokens(const ElasticModel::State& state, std::span<const int> rungs,
+                      const at::Tensor& pixels) {
+  std::map<int, std::vector<int64_t>> images;
+  for (size_t i = 0; i < rungs.size(); ++i) images[rungs[i]].push_back(static_cast<int64_t>(i));
+  if (images.size() == 1) return ViewTokens(state.weights, state.views[rungs[0]], pixels);
+  at::Tensor tokens;
+  for (const auto& [rung, rows] : images) {
+    const at::Tensor index = at::tensor(rows, at::kLong);
+    const at::Tensor part = ViewTokens(state.weights, state.views[rung],
+                                       pixels.index_select(0, index.to(pixels.device())));
+    if (!tokens.defined()) {
+      tokens = at::empty({pixels.size(0), part.size(1), part.size(2)}, part.options());
+    }
+    tokens.index_copy_(0, index.to(part.device()), part);
+  }
+  return tokens;
 }
 
 }  // namespace
@@ -98,11 +120,19 @@ size_t ElasticModel::correction_bytes() const {
 
 bool ElasticModel::uses_kernels() const { return state_->packed != nullptr; }
 
+at::Tensor RungTokens(const ElasticModel& model, std::span<const int> rungs,
+                      const at::Tensor& pixels, int64_t first_tokens) {
+  const ElasticModel::State& state = model.state();
+  if (state.packed == nullptr) return AtenTokens(state, rungs, pixels);
+  std::vector<const KeepCounts*> views;
+  for (const int rung : rungs) views.push_back(&model.ladder().rung(rung).keep);
+  return state.packed->Tokens(views, pixels, first_tokens);
+}
+
 at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pixels,
                       int64_t first_tokens) {
-  const ElasticModel::State& state = model.state();
-  if (state.packed == nullptr) return ViewTokens(state.weights, state.views[rung], pixels);
-  return state.packed->Tokens(model.ladder().rung(rung).keep, pixels, first_tokens);
+  const std::vector<int> rungs(pixels.size(0), rung);
+  return RungTokens(model, rungs, pixels, first_tokens);
 }
 
 at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pixels) {

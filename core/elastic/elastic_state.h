@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "core/elastic/correction_set.h"
@@ -24,8 +25,12 @@ struct ElasticModel::State {
 };
 
 // pixels [B, 3, H, W] f32, normalised -> tokens [B, n, D] f32 after the last block and, unless the
-// model norms after pooling, after the final norm, of rung `rung`. n is N, or `first_tokens` at
-// least: the first tokens of each image are enough. Throws c10::Error like ATen itself.
+// model norms after pooling, after the final norm, each image at its rung. n is N, or
+// `first_tokens` at least: the first tokens of each image are enough. Throws c10::Error like ATen
+// itself.
+at::Tensor RungTokens(const ElasticModel& model, std::span<const int> rungs,
+                      const at::Tensor& pixels, int64_t first_tokens);
+// All images at one rung.
 at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pixels,
                       int64_t first_tokens);
 at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pixels);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "absl/status/statusor.h"
 #include "core/elastic/correction_set.h"
@@ -34,10 +35,11 @@ class PackedModel {
 
   // pixels [B, 3, H, W] f32 on the CPU, normalised -> tokens [B, n, D] f32 after the last block
   // and, unless the model norms after pooling, after the final norm; n = first_tokens, 1 … N: the
-  // others are left out of the last block as far as possible. `view` is one that the corrections
-  // were made for. With the threads that ATen has on the calling thread; scratch memory stays with
-  // it. Throws c10::Error like ATen itself.
-  virtual at::Tensor Tokens(const KeepCounts& view, const at::Tensor& pixels,
+  // others are left out of the last block as far as possible. `views`: of each image the view that
+  // runs it, one that the corrections were made for; equal views are the same object. With the
+  // threads that ATen has on the calling thread; scratch memory stays with them. Throws
+  // c10::Error like ATen itself.
+  virtual at::Tensor Tokens(std::span<const KeepCounts* const> views, const at::Tensor& pixels,
                             int64_t first_tokens) const = 0;
 
   // Bytes of weights, and of what stands for pruned units.

@@ -18,7 +18,7 @@
 namespace snapvit {
 namespace {
 
-// Indices of the batch that share a model and a rung.
+// Indices of the batch that share a model, and how many of the first tokens they need.
 using Group = std::vector<size_t>;
 
 at::Tensor StackPixels(std::span<EngineItem* const> items, const Group& group,
@@ -73,16 +73,14 @@ int64_t TokensNeeded(const VitConfig& config, const EngineItem& item) {
   }
 }
 
-void RunGroup(std::span<EngineItem* const> items, const Group& group) {
+void RunGroup(std::span<EngineItem* const> items, const Group& group, int64_t first_tokens) {
   const ElasticModel& model = *items[group.front()]->model;
   const ElasticModel::State& state = model.state();
   const VitConfig& config = model.config();
-  int64_t first_tokens = 1;
-  for (const size_t i : group) {
-    first_tokens = std::max(first_tokens, TokensNeeded(config, *items[i]));
-  }
-  const at::Tensor tokens = RungTokens(model, items[group.front()]->rung,
-                                       StackPixels(items, group, config), first_tokens);
+  std::vector<int> rungs;
+  for (const size_t i : group) rungs.push_back(items[i]->rung);
+  const at::Tensor tokens =
+      RungTokens(model, rungs, StackPixels(items, group, config), first_tokens);
   at::Tensor pooled;  // of the tokens that there are; not if only the class token was asked for
   if (first_tokens >= TokensOfEmbedding(config)) pooled = PoolDefault(state.weights, tokens);
   at::Tensor logits;
@@ -183,15 +181,17 @@ void Engine::StartWorker(int worker) const {
 void Engine::UseAllCores() { at::set_num_threads(AvailableCores()); }
 
 void Engine::Run(std::span<EngineItem* const> items, std::span<absl::Status> statuses) const {
-  std::map<std::pair<const ElasticModel*, int>, Group> groups;
+  std::map<std::pair<const ElasticModel*, int64_t>, Group> groups;
   for (size_t i = 0; i < items.size(); ++i) {
-    groups[{items[i]->model.get(), items[i]->rung}].push_back(i);
+    const ElasticModel& model = *items[i]->model;
+    groups[{&model, TokensNeeded(model.config(), *items[i])}].push_back(i);
   }
-  for (const auto& [key, group] : groups) {
-    const Group& members = group;
+  for (const auto& [key, members] : groups) {
+    const Group& group = members;
+    const int64_t first_tokens = key.second;
     const absl::Status status = Guard([&]() -> absl::Status {
       const c10::InferenceMode inference;
-      RunGroup(items, members);
+      RunGroup(items, group, first_tokens);
       return absl::OkStatus();
     });
     for (const size_t i : group) statuses[i] = status;

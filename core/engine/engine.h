@@ -70,8 +70,9 @@ class Engine {
   // around every small matrix product.
   static void UseAllCores();
 
-  // Runs the items, grouped by (model, rung), and sets one status each. INTERNAL if the computation
-  // failed, RESOURCE_EXHAUSTED if memory did; other items are not affected. Blocks; never throws.
+  // Runs the items, those of a model together whatever their rungs, and sets one status each.
+  // INTERNAL if the computation failed, RESOURCE_EXHAUSTED if memory did; other items are not
+  // affected. Blocks; never throws.
   void Run(std::span<EngineItem* const> items, std::span<absl::Status> statuses) const;
 
   int workers() const { return options_.workers; }

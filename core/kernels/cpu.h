@@ -4,6 +4,8 @@
 
 namespace snapvit {
 
+// AVX2 and FMA.
+bool CpuHasAvx2();
 // AVX-512 F, BW, DQ and VL, and an operating system that saves their registers.
 bool CpuHasAvx512();
 // Its products of bf16 (Cooper Lake, Sapphire Rapids, Zen 4 and later).

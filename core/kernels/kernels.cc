@@ -1,30 +1,45 @@
 #include "core/kernels/kernels.h"
 
+#include <vector>
+
 #include "core/kernels/cpu.h"
+#include "core/kernels/kernels_avx2.h"
 #include "core/kernels/kernels_avx512.h"
 
 namespace snapvit {
+namespace {
 
+template <typename T>
+using Tables = std::vector<const Kernels<T>*>;
+
+Tables<BFloat16Bits> BFloat16Tables() {
+  Tables<BFloat16Bits> tables;
 #if defined(__x86_64__)
-template <>
-const Kernels<BFloat16Bits>* CpuKernels() {
-  static const bool has = CpuHasAvx512() && CpuHasAvx512Bf16();
-  return has ? &Avx512Bf16Kernels() : nullptr;
-}
-template <>
-const Kernels<float>* CpuKernels() {
-  static const bool has = CpuHasAvx512();
-  return has ? &Avx512Kernels() : nullptr;
-}
-#else
-template <>
-const Kernels<BFloat16Bits>* CpuKernels() {
-  return nullptr;
-}
-template <>
-const Kernels<float>* CpuKernels() {
-  return nullptr;
-}
+  if (CpuHasAvx512() && CpuHasAvx512Bf16()) tables.push_back(&Avx512Bf16Kernels());
 #endif
+  return tables;
+}
+
+Tables<float> FloatTables() {
+  Tables<float> tables;
+#if defined(__x86_64__)
+  if (CpuHasAvx512()) tables.push_back(&Avx512Kernels());
+  if (CpuHasAvx2()) tables.push_back(&Avx2Kernels());
+#endif
+  return tables;
+}
+
+}  // namespace
+
+template <>
+std::span<const Kernels<BFloat16Bits>* const> AllCpuKernels() {
+  static const auto& tables = *new Tables<BFloat16Bits>(BFloat16Tables());
+  return tables;
+}
+template <>
+std::span<const Kernels<float>* const> AllCpuKernels() {
+  static const auto& tables = *new Tables<float>(FloatTables());
+  return tables;
+}
 
 }  // namespace snapvit

@@ -5,6 +5,7 @@
 #define SNAPVIT_CORE_KERNELS_KERNELS_H_
 
 #include <cstdint>
+#include <span>
 
 #include "core/kernels/packed_matrix.h"
 #include "core/kernels/parallel.h"
@@ -98,6 +99,7 @@ struct PositionCall {
 // All functions return when the work is done. Thread-safe.
 template <typename T>
 struct Kernels {
+  const char* instruction_set;  // "AVX2", say
   void (*gemm)(const GemmCall<T>& call, const Parallel& parallel);
   void (*attention)(const AttentionCall<T>& call, const Parallel& parallel);
   void (*layer_norm)(const LayerNormCall<T>& call, const Parallel& parallel);
@@ -106,13 +108,20 @@ struct Kernels {
   void (*convert)(const float* in, int64_t count, T* out);
 };
 
-// Null on processors that have none for T (BFloat16Bits, float).
+// All tables for T (BFloat16Bits, float) that this processor runs, the fastest first.
 template <typename T>
-const Kernels<T>* CpuKernels();
+std::span<const Kernels<T>* const> AllCpuKernels();
 template <>
-const Kernels<BFloat16Bits>* CpuKernels();
+std::span<const Kernels<BFloat16Bits>* const> AllCpuKernels();
 template <>
-const Kernels<float>* CpuKernels();
+std::span<const Kernels<float>* const> AllCpuKernels();
+
+// The fastest; null on processors that have none.
+template <typename T>
+const Kernels<T>* CpuKernels() {
+  const auto all = AllCpuKernels<T>();
+  return all.empty() ? nullptr : all.front();
+}
 
 }  // namespace snapvit
 

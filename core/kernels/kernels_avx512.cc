@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 // Everything below is compiled for these processors, everything above (inline functions of headers,
 // which other files share) for all.
@@ -18,7 +19,14 @@
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 #endif
 
-#include "core/kernels/kernels_avx512_impl.h"
+// Each needs the ones before it.
+// clang-format off
+#include "core/kernels/simd_avx512.h"
+#include "core/kernels/functions_impl.h"
+#include "core/kernels/gemm_impl.h"
+#include "core/kernels/attention_impl.h"
+#include "core/kernels/norms_impl.h"
+// clang-format on
 
 namespace snapvit {
 namespace {
@@ -26,19 +34,22 @@ namespace {
 template <>
 struct Element<float> {
   static constexpr int kExpDegree = 6;
-  static __m512 MulAdd(__m512 sum, __m512i value, __m512i weights) {
-    return _mm512_fmadd_ps(_mm512_castsi512_ps(value), _mm512_castsi512_ps(weights), sum);
+  static Floats MulAdd(Floats sum, Words value, Words weights) {
+    return MultiplyAdd(AsFloats(value), AsFloats(weights), sum);
   }
-  static void Store(float* out, __mmask16 mask, __m512 x) { _mm512_mask_storeu_ps(out, mask, x); }
-  static __m512i TwoRows(const float* a, const float* /*b*/, __mmask16 mask) {
-    return _mm512_castps_si512(_mm512_maskz_loadu_ps(mask, a));
+  static void Store(float* out, Mask mask, Floats x) { snapvit::Store(out, mask, x); }
+  static Words TwoRows(const float* a, const float* /*b*/, Mask mask) {
+    return AsWords(Load(mask, a));
   }
   static float ToFloat(float x) { return x; }
 };
 
 }  // namespace
 
-const Kernels<float>& Avx512Kernels() { return Table<float>(); }
+const Kernels<float>& Avx512Kernels() {
+  static constexpr Kernels<float> kTable = MakeTable<float>("AVX-512");
+  return kTable;
+}
 
 }  // namespace snapvit
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
 // Everything below is compiled for these processors, everything above (inline functions of headers,
 // which other files share) for all.
@@ -19,7 +20,14 @@
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma")
 #endif
 
-#include "core/kernels/kernels_avx512_impl.h"
+// Each needs the ones before it.
+// clang-format off
+#include "core/kernels/simd_avx512.h"
+#include "core/kernels/functions_impl.h"
+#include "core/kernels/gemm_impl.h"
+#include "core/kernels/attention_impl.h"
+#include "core/kernels/norms_impl.h"
+// clang-format on
 
 namespace snapvit {
 namespace {
@@ -27,17 +35,17 @@ namespace {
 template <>
 struct Element<BFloat16Bits> {
   static constexpr int kExpDegree = 5;  // weights are rounded to 8 bits
-  static __m512 MulAdd(__m512 sum, __m512i value, __m512i weights) {
+  static Floats MulAdd(Floats sum, Words value, Words weights) {
     return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(value),
                             reinterpret_cast<__m512bh>(weights));
   }
-  static void Store(BFloat16Bits* out, __mmask16 mask, __m512 x) {
+  static void Store(BFloat16Bits* out, Mask mask, Floats x) {
     _mm256_mask_storeu_epi16(out, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
   }
-  static __m512i TwoRows(const BFloat16Bits* a, const BFloat16Bits* b, __mmask16 mask) {
-    const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, a));
+  static Words TwoRows(const BFloat16Bits* a, const BFloat16Bits* b, Mask mask) {
+    const Words low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, a));
     if (b == nullptr) return low;
-    const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, b));
+    const Words high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, b));
     return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
   }
   static float ToFloat(BFloat16Bits bits) {
@@ -50,7 +58,10 @@ struct Element<BFloat16Bits> {
 
 }  // namespace
 
-const Kernels<BFloat16Bits>& Avx512Bf16Kernels() { return Table<BFloat16Bits>(); }
+const Kernels<BFloat16Bits>& Avx512Bf16Kernels() {
+  static constexpr Kernels<BFloat16Bits> kTable = MakeTable<BFloat16Bits>("AVX-512 BF16");
+  return kTable;
+}
 
 }  // namespace snapvit
 

@@ -24,25 +24,41 @@ void PackRow(const float* values, int64_t row, int64_t /*inputs*/, int64_t count
   }
 }
 
+// Words of a row of the last panel, which has `outputs` outputs: a few are kept side by side
+// (low-rank tables), more fill whole registers.
+int LastWidth(int64_t outputs) {
+  if (outputs <= kPanelStep) return static_cast<int>(outputs);
+  return static_cast<int>((outputs + kPanelStep - 1) / kPanelStep * kPanelStep);
+}
+
 }  // namespace
 
 template <typename T>
-PackedMatrix<T>::PackedMatrix(int64_t inputs, int64_t outputs, int width, bool gated)
-    : inputs_(inputs), outputs_(outputs), width_(width), gated_(gated) {
-  const int64_t panels = (outputs + panel_outputs() - 1) / panel_outputs();
-  const int64_t behind = narrow() ? kNarrowPanel : 0;
-  words_.Reserve(panels * rows() * width_ + behind);
+void PackedMatrix<T>::Reshape(int64_t inputs, int64_t outputs, bool gated) {
+  inputs_ = inputs;
+  outputs_ = outputs;
+  gated_ = gated;
+  panels_ = (outputs + panel_outputs() - 1) / panel_outputs();
+  const int64_t left = outputs - (panels_ - 1) * panel_outputs();
+  last_width_ = gated ? kPanel : LastWidth(left);
+  words_.Reserve(rows() * ((panels_ - 1) * kPanel + last_width_) + kPanelStep);
+}
+
+template <typename T>
+PackedMatrix<T>::PackedMatrix(int64_t inputs, int64_t outputs, bool gated) {
+  if (outputs == 0) return;
+  Reshape(inputs, outputs, gated);
   std::fill_n(words_.data(), words_.size(), 0);
 }
 
 template <typename T>
 PackedMatrix<T> PackedMatrix<T>::Pack(const T* values, int64_t inputs, int64_t outputs,
                                       int64_t input_stride, int64_t output_stride) {
-  const int width = outputs > 0 && outputs <= kNarrowPanel ? static_cast<int>(outputs) : kPanel;
-  PackedMatrix packed(inputs, outputs, width, /*gated=*/false);
+  PackedMatrix packed(inputs, outputs, /*gated=*/false);
   uint32_t* out = packed.words_.data();
-  for (int64_t first = 0; first < outputs; first += width) {
-    const int64_t count = std::min<int64_t>(width, outputs - first);
+  for (int64_t panel = 0; panel < packed.panels_; ++panel) {
+    const int64_t first = panel * kPanel, count = std::min<int64_t>(kPanel, outputs - first);
+    const int width = packed.panel_width(panel);
     for (int64_t row = 0; row < packed.rows(); ++row, out += width) {
       PackRow(values + first * output_stride, row, inputs, count, input_stride, output_stride, out);
     }
@@ -55,7 +71,7 @@ PackedMatrix<T> PackedMatrix<T>::PackGated(const T* gate, const T* value, int64_
                                            int64_t outputs, int64_t input_stride,
                                            int64_t output_stride) {
   constexpr int64_t kHalf = kPanel / 2;
-  PackedMatrix packed(inputs, outputs, kPanel, /*gated=*/true);
+  PackedMatrix packed(inputs, outputs, /*gated=*/true);
   uint32_t* out = packed.words_.data();
   for (int64_t first = 0; first < outputs; first += kHalf) {
     const int64_t count = std::min(kHalf, outputs - first);

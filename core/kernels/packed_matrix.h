@@ -1,8 +1,8 @@
 // PackedMatrix: a weight matrix [inputs, outputs] in the layout that the kernels read: panels of 64
-// outputs (or of all, if they are 16 or fewer); of each panel, input by input, the weights side by
-// side, in words of one f32 or of two bf16 of neighbouring inputs. The first k inputs of a panel
-// are its first bytes, and the first n outputs are the first panels: a smaller model is a slice in
-// either direction, and is read where it lies.
+// outputs, the last one of what is left; of each panel, input by input, the weights side by side,
+// in words of one f32 or of two bf16 of neighbouring inputs. The first k inputs of a panel are its
+// first bytes, and the first n outputs are the first panels: a smaller model is a slice in either
+// direction, and is read where it lies.
 #ifndef SNAPVIT_CORE_KERNELS_PACKED_MATRIX_H_
 #define SNAPVIT_CORE_KERNELS_PACKED_MATRIX_H_
 
@@ -16,14 +16,14 @@ namespace snapvit {
 // bf16 values as their bits.
 using BFloat16Bits = uint16_t;
 
-inline constexpr int kPanel = 64;        // outputs of a panel
-inline constexpr int kNarrowPanel = 16;  // outputs that make up a panel alone, at most
+inline constexpr int kPanel = 64;      // outputs of a panel
+inline constexpr int kPanelStep = 16;  // the last panel's width is a multiple of, unless less
 
 // Values of T in a word of four bytes.
 template <typename T>
 inline constexpr int kValuesOfWord = 4 / sizeof(T);
 
-// T: BFloat16Bits or float. Immutable once made.
+// T: BFloat16Bits or float. Immutable once made, but by CompactMatrix.
 template <typename T>
 class PackedMatrix {
  public:
@@ -41,25 +41,30 @@ class PackedMatrix {
   int64_t inputs() const { return inputs_; }
   int64_t outputs() const { return outputs_; }  // channels of a gated layer
   bool gated() const { return gated_; }
-  // Whether all outputs are one panel of fewer than 64 words.
-  bool narrow() const { return width_ != kPanel; }
-  // Outputs (channels) of one panel.
-  int panel_outputs() const { return gated_ ? width_ / 2 : width_; }
-  int panel_width() const { return width_; }  // words
+  // Outputs (channels) of one panel, of the last one at most.
+  int panel_outputs() const { return gated_ ? kPanel / 2 : kPanel; }
+  // Words of a row of a panel.
+  int panel_width(int64_t index) const { return index + 1 < panels_ ? kPanel : last_width_; }
   bool empty() const { return outputs_ == 0; }
   size_t bytes() const { return words_.bytes(); }
 
-  // Rows of a panel, of panel_width words each; the last one is filled up with zero. What is read
-  // behind the last word up to kNarrowPanel words is there.
+  // Rows of a panel; the last one is filled up with zero. Behind the last word a register may be
+  // read.
   int64_t rows() const { return (inputs_ + kValuesOfWord<T> - 1) / kValuesOfWord<T>; }
-  const uint32_t* panel(int64_t index) const { return words_.data() + index * rows() * width_; }
+  const uint32_t* panel(int64_t index) const { return words_.data() + index * rows() * kPanel; }
 
  private:
-  PackedMatrix(int64_t inputs, int64_t outputs, int width, bool gated);
+  friend class CompactMatrix;
+
+  // Makes room for such a matrix, and no less; what the words are is open.
+  void Reshape(int64_t inputs, int64_t outputs, bool gated);
+  // Zeros.
+  PackedMatrix(int64_t inputs, int64_t outputs, bool gated);
 
   int64_t inputs_ = 0;
   int64_t outputs_ = 0;
-  int width_ = kPanel;
+  int64_t panels_ = 0;
+  int last_width_ = 0;
   bool gated_ = false;
   AlignedVector<uint32_t> words_;
 };

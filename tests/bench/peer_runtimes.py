@@ -18,10 +18,10 @@ DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 
 
 @torch.no_grad()
-def random_model(size, folder):
+def random_model(size, folder, **model_args):
     """A model without classifier, noise on every parameter, which is also left in `folder` as a hub folder."""
     torch.manual_seed(1)
-    model = timm.create_model(TIMM_NAMES[size], num_classes=0).eval()
+    model = timm.create_model(TIMM_NAMES[size], num_classes=0, **model_args).eval()
     for parameter in model.parameters():
         noise = torch.randn(parameter.shape)
         if parameter.ndim == 1:  # biases, and the scales of norms
@@ -30,7 +30,7 @@ def random_model(size, folder):
             parameter.copy_(0.3 * noise)
         else:
             parameter.copy_(noise / parameter[0].numel() ** 0.5)
-    save_for_hf(model, folder, safe_serialization=True)
+    save_for_hf(model, folder, safe_serialization=True, model_args=model_args or None)
     return model
 
 
@@ -62,9 +62,9 @@ def cut_model(model, channels, heads):
 class EngineBench:
     """The process of engine_bench; ask() sends a command and gives its answer."""
 
-    def __init__(self, program, folder, dtype, threads):
+    def __init__(self, program, folder, dtype, threads, *rungs):
         self.process = subprocess.Popen(
-            [program, folder, {"f32": "fp32"}.get(dtype, dtype), str(threads)], stdin=subprocess.PIPE,
+            [program, folder, {"f32": "fp32"}.get(dtype, dtype), *map(str, (threads, *rungs))], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True)
 
     def ask(self, *words):

@@ -142,6 +142,28 @@ TEST_P(PackedModelTest, BatchSizeAndThreadsChangeNothing) {
   at::set_num_threads(threads);
 }
 
+TEST_P(PackedModelTest, AMixedBatchIsEachImageAtItsRung) {
+  const int threads = at::get_num_threads();
+  for (const bool kernels : {false, true}) {
+    const auto model = Elastic(ExecutionDtype::kBFloat16, kernels);
+    const int last = model->ladder().size() - 1;
+    const std::vector<int> rungs = {last, 0, last / 2, 0, last - 1};
+    for (const int of_threads : {1, 2, 3}) {
+      at::set_num_threads(of_threads);
+      const at::Tensor mixed = RungTokens(*model, rungs, pixels_, config_.tokens());
+      for (int64_t i = 0; i < pixels_.size(0); ++i) {
+        const at::Tensor alone = RungTokens(*model, rungs[i], pixels_.narrow(0, i, 1));
+        if (kernels) {
+          EXPECT_TRUE(mixed.narrow(0, i, 1).equal(alone)) << i;
+        } else {
+          EXPECT_GE(LeastCosine(mixed.narrow(0, i, 1), alone), 0.999) << i;
+        }
+      }
+    }
+  }
+  at::set_num_threads(threads);
+}
+
 TEST_P(PackedModelTest, TakesTheMemoryOfOneModelInBfloat16) {
   const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
   EXPECT_GT(packed->weight_bytes(), 2 * packed->parameters() * 0.9);

@@ -1,0 +1,61 @@
+#include "core/kernels/kernels_avx2.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+// Everything below is compiled for these processors, everything above (inline functions of headers,
+// which other files share) for all.
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+
+// Each needs the ones before it.
+// clang-format off
+#include "core/kernels/simd_avx2.h"
+#include "core/kernels/functions_impl.h"
+#include "core/kernels/gemm_impl.h"
+#include "core/kernels/attention_impl.h"
+#include "core/kernels/norms_impl.h"
+// clang-format on
+
+namespace snapvit {
+namespace {
+
+template <>
+struct Element<float> {
+  static constexpr int kExpDegree = 6;
+  static Floats MulAdd(Floats sum, Words value, Words weights) {
+    return MultiplyAdd(AsFloats(value), AsFloats(weights), sum);
+  }
+  static void Store(float* out, const Mask& mask, Floats x) { snapvit::Store(out, mask, x); }
+  static Words TwoRows(const float* a, const float* /*b*/, const Mask& mask) {
+    return AsWords(Load(mask, a));
+  }
+  static float ToFloat(float x) { return x; }
+};
+
+}  // namespace
+
+const Kernels<float>& Avx2Kernels() {
+  static constexpr Kernels<float> kTable = MakeTable<float>("AVX2");
+  return kTable;
+}
+
+}  // namespace snapvit
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+
+#endif
