@@ -52,6 +52,8 @@ class CommandLineTest : public ::testing::Test {
 TEST_F(CommandLineTest, WrongUsageIsTwoAndNamesWhatIsWrong) {
   EXPECT_EQ(RunSnapvit({}).status, 2);
   EXPECT_EQ(RunSnapvit({"--help"}).status, 0);
+  EXPECT_EQ(RunSnapvit({"--version"}).status, 0);
+  EXPECT_THAT(RunSnapvit({"--version"}).out, ::testing::MatchesRegex("snapvit [0-9.]+\n"));
   const CommandLineRun misspelt = RunSnapvit({"clasify"});
   EXPECT_EQ(misspelt.status, 2);
   EXPECT_THAT(misspelt.err, HasSubstr("clasify"));
