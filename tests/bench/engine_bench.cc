@@ -223,8 +223,10 @@ class EngineBench {
   }
 
   Json Memory() const {
+    Json computes = Json::array();
+    for (const Rung& rung : model_->ladder().rungs()) computes.push_back(rung.compute);
     return Json{
-        {"parameters", model_->parameters()},     {"rungs", model_->ladder().size()},
+        {"parameters", model_->parameters()},     {"computes", std::move(computes)},
         {"weight_bytes", model_->weight_bytes()}, {"correction_bytes", model_->correction_bytes()},
         {"anonymous_bytes", AnonymousBytes()},    {"anonymous_bytes_before", anonymous_before_}};
   }
