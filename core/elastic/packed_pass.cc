@@ -30,7 +30,8 @@ GemmActivation ActivationOf(Activation activation) {
   return GemmActivation::kNone;
 }
 
-// Scratch memory of a pass; grows to the largest batch of its thread.
+// Scratch memory of a pass; grows to the largest batch of its thread, whatever the views: memory
+// that grew view by view would leave holes behind.
 template <typename T>
 struct Workspace {
   AlignedVector<float> x;  // [B·N, D], the residual stream
@@ -104,6 +105,9 @@ class Pass {
     const int64_t patch = config_.patch_size, width = config_.embed_dim;
     const int64_t stride = Even(3 * patch * patch);
     work_.x.Reserve(rows() * width);
+    const int64_t of_heads = int64_t{config_.num_heads} * config_.head_dim;
+    work_.qkv.Reserve(rows() * 3 * of_heads);
+    work_.units.Reserve(rows() * std::max(of_heads, Even(config_.mlp_hidden)));
     work_.input.Reserve(rows() * std::max(stride, Even(width)));
     const int64_t prefix = config_.prefix_tokens(), columns = config_.grid_width();
     parallel_.run([&](int thread) {
@@ -223,11 +227,9 @@ class Pass {
     }
     NormInput(block.norm1);
     const int64_t width = int64_t{heads} * config_.head_dim;
-    work_.qkv.Reserve(rows() * 3 * width);
     const int64_t queries = last ? first_tokens_ : tokens_;
     ComputeQkv(block, 3 * width, queries);
     Place(block, heads);
-    work_.units.Reserve(image_count_ * queries * width);
     AttentionCall<T> call;
     call.qkv = work_.qkv.data();
     call.stride = 3 * width;
@@ -307,7 +309,6 @@ class Pass {
     const PackedCorrection<T>* correction = weights_.Find(index, static_cast<int>(channels));
     if (channels == 0) return AddBias(block.fc2_bias, block.scale2, correction);
     NormInput(block.norm2);
-    work_.units.Reserve(rows() * Even(channels));
     GemmCall<T> call = Product(block.fc1, work_.input.data(), Even(config_.embed_dim),
                                config_.embed_dim, channels);
     call.bias = Data(block.fc1_bias);
