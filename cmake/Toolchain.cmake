@@ -41,6 +41,10 @@ endif()
 if(SNAPVIT_SANITIZER STREQUAL "address")
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
+  if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    set(SNAPVIT_FUZZ ON)  # tests/fuzz search with libFuzzer, which our libraries tell the branches that they take
+    set(SNAPVIT_COVERAGE -fsanitize=fuzzer-no-link)
+  endif()
 elseif(SNAPVIT_SANITIZER STREQUAL "thread")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread -rdynamic)  # tests/testing/tsan_mutex.cc comes before the library's functions
