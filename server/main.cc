@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/status_macros.h"
 #include "core/snapvit/elastic_loader.h"
+#include "server/library_logs.h"
 #include "server/log.h"
 #include "server/option_manual.h"
 #include "server/options_parser.h"
@@ -132,7 +133,9 @@ int Check(const ParsedOptions& parsed) {
 
 int Serve(const ServerOptions& options) {
   const Signals signals;
-  const Logger log(options.log_level, options.log_format);
+  // Never destroyed: libraries log from threads of theirs until the process ends.
+  const Logger& log = *new Logger(options.log_level, options.log_format);
+  TakeLibraryLogs(&log, Clock::Monotonic());
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(options, &log);
   if (!server.ok()) {
     log.Error("start_failed", {{"reason", std::string(server.status().message())}});

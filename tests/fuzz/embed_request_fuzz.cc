@@ -9,7 +9,7 @@ namespace {
 template <typename Method>
 void Try(const uint8_t* data, size_t size) {
   typename Method::Request request;
-  if (request.ParseFromArray(data, static_cast<int>(size))) ServeRequest<Method>(request);
+  if (ParseMessage(data, size, request)) ServeRequest<Method>(request);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   inference::ModelInferRequest request;
-  if (request.ParseFromArray(data, static_cast<int>(size))) {
+  if (snapvit::ParseMessage(data, size, request)) {
     snapvit::ServeRequest<snapvit::InferMethod>(request);
   }
   return 0;

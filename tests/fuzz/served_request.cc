@@ -1,5 +1,7 @@
 #include "tests/fuzz/served_request.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,6 +47,13 @@ ServedModel MakeModel() {
 const ServedModel& FuzzedModel() {
   static const auto* const model = new ServedModel(MakeModel());
   return *model;
+}
+
+bool ParseMessage(const uint8_t* data, size_t size, google::protobuf::Message& message) {
+  // It has a line for every text that is not UTF-8 (the server: library_logs.h).
+  static const auto loud = google::protobuf::SetLogHandler(nullptr);
+  (void)loud;
+  return message.ParseFromArray(data, static_cast<int>(size));
 }
 
 absl::Status PrepareImages(const google::protobuf::RepeatedPtrField<v1::Image>& images) {

@@ -3,6 +3,8 @@
 #ifndef SNAPVIT_TESTS_FUZZ_SERVED_REQUEST_H_
 #define SNAPVIT_TESTS_FUZZ_SERVED_REQUEST_H_
 
+#include <google/protobuf/message.h>
+
 #include <string>
 #include <vector>
 
@@ -23,6 +25,9 @@ const ServedModel& FuzzedModel();
 
 inline constexpr int kMostFuzzedImages = 4;
 inline constexpr size_t kMostFuzzedPixels = 1 << 16;
+
+// False if the bytes are no message of this kind.
+bool ParseMessage(const uint8_t* data, size_t size, google::protobuf::Message& message);
 
 absl::Status PrepareImages(const google::protobuf::RepeatedPtrField<v1::Image>& images);
 absl::Status CheckBudget(const Budget& budget);
