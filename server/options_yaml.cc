@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "server/yaml_document.h"
 
 namespace snapvit {
 namespace {
@@ -18,10 +19,9 @@ absl::Status At(const std::string& path, int line, const std::string& what) {
 absl::StatusOr<std::vector<YamlEntry>> ReadEntries(const std::string& content,
                                                    const std::string& path) {
   std::vector<YamlEntry> entries;
-  const std::vector<YAML::Node> documents = YAML::LoadAll(content);
-  if (documents.empty() || (documents.size() == 1 && documents[0].IsNull())) return entries;
-  const YAML::Node& root = documents[0];
-  if (documents.size() > 1 || !root.IsMap()) {
+  const YAML::Node root = LoadYamlDocument(content);
+  if (root.IsNull()) return entries;
+  if (!root.IsMap()) {
     return At(path, root.Mark().line + 1, "expected one mapping of option names to values");
   }
   std::map<std::string, int> lines;

@@ -15,6 +15,7 @@
 #include "core/base/status_macros.h"
 #include "server/option_values.h"
 #include "server/printable_text.h"
+#include "server/yaml_document.h"
 
 namespace snapvit {
 namespace {
@@ -237,11 +238,11 @@ class TenantsReader {
 
   // May throw YAML::Exception.
   absl::StatusOr<std::vector<TenantPolicy>> Read(const std::string& content) {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(content);
-    if (documents.size() != 1 || !documents[0].IsMap()) {
+    const YAML::Node root = LoadYamlDocument(content);
+    if (!root.IsMap()) {
       return locator_.At(1, "expected one document with the key tenants");
     }
-    for (const auto& pair : documents[0]) {
+    for (const auto& pair : root) {
       const int line = LineOf(pair.first);
       const std::string key = KeyOf(pair.first);
       if (key != "tenants") {

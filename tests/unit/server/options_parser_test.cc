@@ -142,6 +142,8 @@ TEST_F(OptionsFile, RefusesWhatIsNotOneMappingOfPlainValues) {
               HasSubstr(":3: rungs was given before, in line 2"));
   EXPECT_THAT(ErrorOf(Parse({"--config", Write("model: m\nrungs: [1, 2\n")})),
               HasSubstr("is not YAML"));
+  // The parser takes it for empty documents without end.
+  EXPECT_THAT(ErrorOf(Parse({"--config", Write("[model] ,")})), HasSubstr("one document"));
 }
 
 TEST_F(OptionsFile, AnEmptyFileSetsNothing) {

@@ -150,7 +150,7 @@ TEST(TenantFileTest, NamesAreWordsThatMetricsCanShow) {
 
 TEST(TenantFileTest, WhatIsNoListOfTenantsIsAnError) {
   for (const char* content :
-       {"", "[]", "tenants:", "tenants: 3", "tenants: {}", "a: 1\n---\nb: 2\n",
+       {"", "[]", "tenants:", "tenants: 3", "tenants: {}", "a: 1\n---\nb: 2\n", ",", "[a] ,",
         "tenants:\n  a: {keys: [", "tenants:\n  a:\n", "tenants:\n  a: 3\n"}) {
     EXPECT_THAT(ErrorOf(content), StartsWith("t.yaml:")) << content;
   }
