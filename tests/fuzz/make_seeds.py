@@ -145,7 +145,8 @@ def text_forms():
     for number, text in enumerate([
             "0.5", "50%", "4.2gflops", "15ms", "fidelity:0.95", "sparsity:0.3", "mlp:.25/heads:.1", "0.8,15ms,fidelity:0.9",
             "127.0.0.1:50051", "[::1]:8080", "64MiB", "1m30s", "yes", "100:5s,100..900:30s,900", "constant@190+gamma:4@610",
-            "poisson", "0.5\n1.25 # a comment\n\n7e1\n"]):
+            "poisson", "0.5\n1.25 # a comment\n\n7e1\n",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]):
         write("text_forms", f"{number:02}", text)
 
 

@@ -1,6 +1,6 @@
-// The small languages of flags, settings and requests: budgets, addresses, sizes, durations, load.
-// What is accepted and has a text form is read back from it as the same. Traces of arrivals belong
-// to it, too.
+// The small languages of flags, settings and requests: traceparent, budgets, addresses, sizes,
+// durations, load. What is accepted and has a text form is read back from it as the same. Traces of
+// arrivals belong to it, too.
 #include <string>
 
 #include "absl/time/time.h"
@@ -10,6 +10,7 @@
 #include "core/load/rate_profile.h"
 #include "server/host_port.h"
 #include "server/option_values.h"
+#include "server/trace_context.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace snapvit {
@@ -48,6 +49,14 @@ void TryOptions(const std::string& text) {
   (void)ParseBool(text);
 }
 
+void TryTrace(const std::string& text) {
+  const auto trace = ReadTraceContext({&text, 1});
+  if (!trace.has_value()) return;
+  CHECK_THAT(trace->trace_id.size() == 32 && trace->parent_id.size() == 16);
+  const std::string response = trace->Traceresponse();
+  CHECK_THAT(ReadTraceContext({&response, 1}).has_value());  // of the same form
+}
+
 void TryLoad(const std::string& text) {
   const auto rate = RateProfile::Parse(text);
   if (rate.ok()) {
@@ -78,6 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(snapvit::AsText(data, size));
   snapvit::TryBudget(text);
   snapvit::TryOptions(text);
+  snapvit::TryTrace(text);
   snapvit::TryLoad(text);
   return 0;
 }
