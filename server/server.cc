@@ -124,8 +124,8 @@ ModelHost::Options HostOptions(const ServerOptions& options) {
 // Health checkers ask for the whole server or for one service; all follow the model, but for
 // `liveness`: a server that loads or drains must not be killed for it.
 void TellHealth(grpc::Server& server, bool serving) {
+  server.GetHealthCheckService()->SetServingStatus(serving);  // of all that are known
   server.GetHealthCheckService()->SetServingStatus("liveness", true);
-  server.GetHealthCheckService()->SetServingStatus(serving);
   for (const char* service : {"readiness", "snapvit.v1.Inference", "snapvit.v1.Models",
                               "inference.GRPCInferenceService"}) {
     server.GetHealthCheckService()->SetServingStatus(service, serving);
