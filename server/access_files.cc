@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/memory/memory.h"
+#include "absl/time/clock.h"
 #include "core/base/status_macros.h"
 
 namespace snapvit {
@@ -33,7 +34,7 @@ absl::StatusOr<std::unique_ptr<AccessFiles>> AccessFiles::Create(const ServerOpt
   tenants.path = options->tenants;
   ASSIGN_OR_RETURN(access->tenants_, TenantDirectory::Create(std::move(tenants)));
   access->authenticator_ =
-      std::make_unique<Authenticator>(access->tenants_.get(), log, &access->failures_);
+      std::make_unique<Authenticator>(access->tenants_.get(), metrics, log, &access->failures_);
   if (!options->tls_cert.empty()) {
     ASSIGN_OR_RETURN(access->tls_, TlsCertificates::Create(TlsFilesOf(*options)));
   }
@@ -45,6 +46,7 @@ void AccessFiles::Follow(Executor* executor) {
   ApplyTenants();
   tenants_->SetOnReload([this](const absl::Status& status) { OnTenantsReload(status); });
   if (tls_ != nullptr) {
+    ApplyCertificate(*tls_->Get());
     tls_->SetOnReload([this](const absl::Status& status) { OnTlsReload(status); });
   }
 }
@@ -70,6 +72,18 @@ void AccessFiles::WarnOfOpenDoors() const {
   if (!options_.admin_listen.IsLoopback()) {
     log_.Warning("admin_listener_is_open", {{"address", options_.admin_listen.ToString()},
                                             {"effect", "whoever reaches it operates the server"}});
+  }
+  // Without a tenants file, a certificate of these authorities is all that lets anybody in.
+  const bool open = options_.tenants.empty();
+  if (open && options_.tls_client_ca.empty() && !options_.listen.IsLoopback()) {
+    log_.Warning("listener_is_open", {{"address", options_.listen.ToString()},
+                                      {"effect", "whoever reaches it uses the server"},
+                                      {"remedy", "--tenants, or --tls-client-ca"}});
+  }
+  if (open && options_.tls_client_ca.empty() && !options_.http.IsLoopback()) {
+    log_.Warning("listener_is_open", {{"address", options_.http.ToString()},
+                                      {"effect", "whoever reaches it uses the server"},
+                                      {"remedy", "--tenants, or --http on loopback"}});
   }
   if (!options_.tenants.empty() && tls_ == nullptr && !options_.listen.IsLoopback()) {
     log_.Warning("keys_travel_in_clear",
@@ -101,6 +115,15 @@ void AccessFiles::OnTlsReload(const absl::Status& status) {
   const auto identity = tls_->Get();
   log_.Info("certificate_reloaded",
             {{"subject", identity->subject}, {"not_after", absl::FormatTime(identity->not_after)}});
+  ApplyCertificate(*identity);
+}
+
+void AccessFiles::ApplyCertificate(const TlsIdentity& identity) const {
+  metrics_.SetCertificateExpiry(identity.not_after);
+  if (identity.not_after > absl::Now()) return;
+  log_.Warning("certificate_has_expired", {{"subject", identity.subject},
+                                           {"not_after", absl::FormatTime(identity.not_after)},
+                                           {"effect", "clients will not connect"}});
 }
 
 void AccessFiles::Reload() {

@@ -46,6 +46,7 @@ class AccessFiles {
   void OnTenantsReload(const absl::Status& status);
   void OnTlsReload(const absl::Status& status);
   void ApplyTenants();
+  void ApplyCertificate(const TlsIdentity& identity) const;
 
   const ServerOptions& options_;
   Metrics& metrics_;

@@ -1,4 +1,5 @@
-// ActiveCalls: how many calls are open, so that a drain can wait for the last reply.
+// ActiveCalls: how many calls are open, so that there is a limit to them and a drain can wait for
+// the last reply.
 #ifndef SNAPVIT_SERVER_ACTIVE_CALLS_H_
 #define SNAPVIT_SERVER_ACTIVE_CALLS_H_
 
@@ -12,14 +13,20 @@ namespace snapvit {
 // Thread-safe.
 class ActiveCalls {
  public:
-  void Started() ABSL_LOCKS_EXCLUDED(mu_) {
+  // How many are open now, this one among them.
+  int Started() ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
-    ++calls_;
+    return ++calls_;
   }
   // The reply has left, or cannot.
   void Ended() ABSL_LOCKS_EXCLUDED(mu_) {
     absl::MutexLock lock(&mu_);
     --calls_;
+  }
+
+  int open() const ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::MutexLock lock(&mu_);
+    return calls_;
   }
 
   // Waits until no call is open; false if that takes longer than `timeout`.
@@ -30,7 +37,7 @@ class ActiveCalls {
   }
 
  private:
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   int calls_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

@@ -48,6 +48,8 @@ absl::StatusOr<TenantPtr> FindTenant(const TenantTable& table, const Caller& cal
 absl::StatusOr<TenantPtr> Authenticator::Authenticate(const Caller& caller) const {
   absl::StatusOr<TenantPtr> tenant = FindTenant(*directory_.table(), caller);
   if (tenant.ok()) return tenant;
+  metrics_.RecordRefusal(absl::IsPermissionDenied(tenant.status()) ? Refusal::kPermissionDenied
+                                                                   : Refusal::kUnauthenticated);
   if (const auto suppressed = limiter_.Admit()) {
     LogFields fields = {{"peer", caller.peer},
                         {"reason", std::string(tenant.status().message())},

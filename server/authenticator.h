@@ -6,6 +6,7 @@
 #include "server/caller.h"
 #include "server/log.h"
 #include "server/log_limiter.h"
+#include "server/metrics.h"
 #include "server/tenant_directory.h"
 #include "server/tenant_table.h"
 
@@ -17,17 +18,19 @@ namespace snapvit {
 // of no tenant, or of several. Messages repeat nothing that the caller has sent.
 absl::StatusOr<TenantPtr> FindTenant(const TenantTable& table, const Caller& caller);
 
-// FindTenant() in the present table, with failures in the log. Thread-safe.
+// FindTenant() in the present table, with failures in log and metrics. Thread-safe.
 class Authenticator {
  public:
   // All are borrowed.
-  Authenticator(const TenantDirectory* directory, const Logger* log, LogLimiter* limiter)
-      : directory_(*directory), log_(*log), limiter_(*limiter) {}
+  Authenticator(const TenantDirectory* directory, Metrics* metrics, const Logger* log,
+                LogLimiter* limiter)
+      : directory_(*directory), metrics_(*metrics), log_(*log), limiter_(*limiter) {}
 
   absl::StatusOr<TenantPtr> Authenticate(const Caller& caller) const;
 
  private:
   const TenantDirectory& directory_;
+  Metrics& metrics_;
   const Logger& log_;
   LogLimiter& limiter_;
 };

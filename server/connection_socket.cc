@@ -3,9 +3,13 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 
 namespace snapvit {
@@ -14,7 +18,6 @@ namespace {
 struct Endpoint {
   std::string address;  // numeric
   uint16_t port = 0;
-  bool operator==(const Endpoint&) const = default;
 };
 
 std::string Numeric(int family, const void* address) {
@@ -40,20 +43,49 @@ std::optional<Endpoint> EndpointOf(int fd, decltype(getsockname)* get) {
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<int> FindConnectionSocket(uint16_t local_port, const std::string& peer_address,
-                                        uint16_t peer_port) {
-  const Endpoint peer{peer_address, peer_port};
+// Calls `visit` with every TCP connection of this process.
+void ForEachConnection(const std::function<void(int fd, const ConnectionEnds& ends)>& visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), &closedir);
-  if (folder == nullptr) return std::nullopt;
+  if (folder == nullptr) return;
   while (const dirent* entry = readdir(folder.get())) {
     const int fd = std::atoi(entry->d_name);  // "." and ".." become 0, which is no such socket
-    if (EndpointOf(fd, &getpeername) != peer) continue;
+    const std::optional<Endpoint> peer = EndpointOf(fd, &getpeername);
+    if (!peer.has_value()) continue;
     const std::optional<Endpoint> local = EndpointOf(fd, &getsockname);
-    if (local.has_value() && local->port == local_port) return fd;
+    if (local.has_value()) visit(fd, {local->port, peer->address, peer->port});
   }
-  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<int> FindConnectionSocket(const ConnectionEnds& connection) {
+  std::optional<int> found;
+  ForEachConnection([&](int fd, const ConnectionEnds& ends) {
+    if (ends == connection) found = fd;
+  });
+  return found;
+}
+
+std::optional<int> FindSilentSocket(uint16_t local_port, std::span<const ConnectionEnds> busy) {
+  std::optional<int> found;
+  uint32_t longest_ms = 0;
+  ForEachConnection([&](int fd, const ConnectionEnds& ends) {
+    tcp_info info = {};
+    socklen_t size = sizeof(info);
+    if (ends.local_port != local_port || std::find(busy.begin(), busy.end(), ends) != busy.end() ||
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) {
+      return;
+    }
+    // What a client has sent is about to be read, however long that takes.
+    int unread = 0;
+    if (ioctl(fd, FIONREAD, &unread) != 0 || unread > 0) return;
+    // What was cut already is as good as gone.
+    if (info.tcpi_state != TCP_ESTABLISHED && info.tcpi_state != TCP_CLOSE_WAIT) return;
+    if (found.has_value() && info.tcpi_last_data_recv <= longest_ms) return;
+    found = fd;
+    longest_ms = info.tcpi_last_data_recv;
+  });
+  return found;
 }
 
 }  // namespace snapvit

@@ -4,14 +4,25 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace snapvit {
 
-// The file descriptor of this process's TCP connection between its own `local_port` and
-// `peer_address` (numeric), `peer_port`. While that connection is open there is exactly one.
-std::optional<int> FindConnectionSocket(uint16_t local_port, const std::string& peer_address,
-                                        uint16_t peer_port);
+// Names a TCP connection of this process while it is open.
+struct ConnectionEnds {
+  uint16_t local_port = 0;
+  std::string peer_address;  // numeric
+  uint16_t peer_port = 0;
+  bool operator==(const ConnectionEnds&) const = default;
+};
+
+// The file descriptor of the connection. While it is open there is exactly one.
+std::optional<int> FindConnectionSocket(const ConnectionEnds& connection);
+
+// Of the connections of this process at `local_port`, without those in `busy`, the descriptor of
+// the one on which nothing has come for the longest time, and nothing waits to be read.
+std::optional<int> FindSilentSocket(uint16_t local_port, std::span<const ConnectionEnds> busy);
 
 }  // namespace snapvit
 

@@ -51,6 +51,7 @@ absl::Status Exchange<Method>::Submit(absl::Time deadline) {
   ASSIGN_OR_RETURN(tenant_, context_.authenticator->Authenticate(caller_));
   ASSIGN_OR_RETURN(model_, context_.state->ModelFor(Method::ModelName(request_)));
   ASSIGN_OR_RETURN(const int64_t images, Method::ImageCount(request_));
+  if (images > context_.max_images) context_.metrics->RecordRefusal(Refusal::kTooManyImages);
   if (images < 1 || images > context_.max_images) {
     return absl::InvalidArgumentError(absl::StrCat(
         "request has ", images, " images, expected 1 to ", context_.max_images, " (--max-images)"));

@@ -98,9 +98,12 @@ absl::Status HttpApi::Admit() const {
         "this server knows its callers by their certificates, expected a call over gRPC");
   }
   if (calls_ <= options_.max_calls) return absl::OkStatus();
-  return WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                        options_.max_calls, " HTTP calls are under way, the most at a time")),
-                    kReasonQueueFull);
+  context_.metrics->RecordRefusal(Refusal::kHttpCalls);
+  return WithReason(
+      absl::ResourceExhaustedError(absl::StrCat(options_.max_calls,
+                                                " HTTP calls are under way, the most at "
+                                                "the same time (--max-http-calls)")),
+      kReasonQueueFull);
 }
 
 template <typename Endpoint>

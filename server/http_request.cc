@@ -10,7 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
 #include "core/base/status_macros.h"
-#include "server/connection_socket.h"
 #include "server/host_port.h"
 
 namespace snapvit {
@@ -33,10 +32,14 @@ HttpRequest::HttpRequest(mg_connection* connection, SocketTimer* timer)
 
 std::optional<int> HttpRequest::Socket() const {
   if (socket_.has_value()) return socket_;
-  const mg_request_info* info = mg_get_request_info(connection_);
-  socket_ = FindConnectionSocket(static_cast<uint16_t>(info->server_port), info->remote_addr,
-                                 static_cast<uint16_t>(info->remote_port));
+  socket_ = FindConnectionSocket(EndsOf(connection_));
   return socket_;
+}
+
+ConnectionEnds EndsOf(const mg_connection* connection) {
+  const mg_request_info* info = mg_get_request_info(connection);
+  return {static_cast<uint16_t>(info->server_port), info->remote_addr,
+          static_cast<uint16_t>(info->remote_port)};
 }
 
 bool HttpRequest::has_body() const {

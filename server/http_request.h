@@ -10,11 +10,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/connection_socket.h"
 #include "server/socket_timer.h"
 
 struct mg_connection;
 
 namespace snapvit {
+
+// The two ends of civetweb's connection.
+ConnectionEnds EndsOf(const mg_connection* connection);
 
 // Belongs to the thread that answers the request.
 class HttpRequest {

@@ -18,6 +18,8 @@ namespace {
 
 // Beside those that answer: for clients that send on although they were refused.
 constexpr int kDropThreads = 8;
+// For connections on which no request has come yet: idle ones, and clients that send slowly.
+constexpr int kHeadThreads = 16;
 
 HttpResponse Error(int status, const std::string& message) {
   // Both parts are ours or printable already; quotes and backslashes are the only characters left
@@ -39,11 +41,15 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   std::call_once(initialised, [] { mg_init_library(0); });
 
   const std::string address = options.address.ToString();
-  const std::string threads = std::to_string(options.threads + kDropThreads);
+  // As many may be taken up by answers that their clients do not take.
+  const std::string threads = std::to_string(2 * options.threads + kDropThreads + kHeadThreads);
+  const std::string head_bytes = std::to_string(options.max_head_bytes);
   auto server = std::unique_ptr<HttpServer>(new HttpServer(std::move(options)));
 
   mg_callbacks callbacks = {};
+  callbacks.init_connection = &HttpServer::OnConnection;
   callbacks.begin_request = &HttpServer::OnRequest;
+  callbacks.connection_close = &HttpServer::OnClose;
   callbacks.log_message = &DropMessage;
   callbacks.log_access = &DropMessage;
   // An idle keep-alive connection holds one of the few threads, so it is dropped soon.
@@ -54,7 +60,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
                             "connection_queue",
                             "16",
                             "max_request_size",
-                            "16384",
+                            head_bytes.c_str(),
                             "request_timeout_ms",
                             "5000",
                             "enable_keep_alive",
@@ -76,13 +82,16 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
                      ", expected a local address with a free port (--http)"));
   }
   server->address_.port = static_cast<uint16_t>(port.port);
+  server->port_ = server->address_.port;
   return server;
 }
 
 HttpServer::HttpServer(Options options)
     : address_(std::move(options.address)),
       routes_(std::move(options.routes)),
-      calls_(std::move(options.calls)) {}
+      calls_(std::move(options.calls)),
+      heads_(kHeadThreads, std::move(options.on_head_cut)),
+      answers_(options.threads, std::move(options.on_answer_cut)) {}
 
 HttpServer::~HttpServer() {
   if (context_ == nullptr) return;
@@ -101,6 +110,10 @@ HttpServer::~HttpServer() {
   mg_stop(context_);
   stopped = true;
   waker.join();
+}
+
+HttpServer& HttpServer::ServerOf(const mg_connection* connection) {
+  return *static_cast<HttpServer*>(mg_get_user_data(mg_get_context(connection)));
 }
 
 HttpResponse HttpServer::Respond(const std::string& method, const std::string& path,
@@ -126,17 +139,30 @@ HttpResponse HttpServer::Respond(const std::string& method, const std::string& p
   return response;
 }
 
+int HttpServer::OnConnection(const mg_connection* connection, void** /*data*/) {
+  HttpServer& server = ServerOf(connection);
+  server.heads_.Opened(server.port_);
+  return 0;
+}
+
+void HttpServer::OnClose(const mg_connection* connection) { ServerOf(connection).heads_.Closed(); }
+
 int HttpServer::OnRequest(mg_connection* connection) {
   const mg_request_info* info = mg_get_request_info(connection);
-  auto* server = static_cast<HttpServer*>(info->user_data);
+  auto* server = &ServerOf(connection);
+  const ConnectionEnds ends = EndsOf(connection);
+  server->heads_.RequestCame(ends);
   const std::string method = info->request_method;
   HttpRequest request(connection, &server->timer_);
   const HttpResponse response =
       server->Respond(method, info->local_uri == nullptr ? "" : info->local_uri, request);
   const bool whole = request.body_read() || !request.has_body();
   if (!whole) mg_disable_keep_alive(connection);
+  server->answers_.Enter(ends);
   server->Send(connection, response, /*with_body=*/method != "HEAD");
+  server->answers_.Leave(ends);
   if (!whole) server->Drop(request);
+  server->heads_.RequestDone(ends);
   return response.status;
 }
 

@@ -4,6 +4,8 @@
 #define SNAPVIT_SERVER_HTTP_SERVER_H_
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +14,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/connection_room.h"
+#include "server/head_room.h"
 #include "server/host_port.h"
 #include "server/http_request.h"
 #include "server/socket_timer.h"
@@ -41,6 +45,11 @@ class HttpServer {
     // Answering at the same time; more connections wait in a short queue. A call holds its thread
     // until it is answered.
     int threads = 3;
+    size_t max_head_bytes = size_t{16} << 10;  // of a request: its line and headers
+    // A connection on which no request came was closed, since others wanted its thread; one that
+    // did not take its answer. Called from any thread; may be empty.
+    std::function<void()> on_head_cut;
+    std::function<void()> on_answer_cut;
   };
 
   // Binds and answers at once. FAILED_PRECONDITION, naming the address, if it cannot be bound.
@@ -58,7 +67,10 @@ class HttpServer {
  private:
   explicit HttpServer(Options options);
 
+  static HttpServer& ServerOf(const mg_connection* connection);
+  static int OnConnection(const mg_connection* connection, void** data);
   static int OnRequest(mg_connection* connection);
+  static void OnClose(const mg_connection* connection);
   HttpResponse Respond(const std::string& method, const std::string& path,
                        HttpRequest& request) const;
   void Send(mg_connection* connection, const HttpResponse& response, bool with_body) const;
@@ -68,7 +80,11 @@ class HttpServer {
   HostPort address_;
   const std::map<std::string, HttpHandler> routes_;
   const std::map<std::string, HttpCallHandler> calls_;
+  std::atomic<uint16_t> port_ = 0;  // of address_, for connections that come before Start() returns
   SocketTimer timer_;
+  // Whose clients decide how long they hold a thread.
+  HeadRoom heads_;                 // those on which a request is to come
+  ConnectionRoom answers_;         // those that are to take an answer
   std::atomic<int> dropping_ = 0;  // threads in Drop()
   mg_context* context_ = nullptr;
 };

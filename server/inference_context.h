@@ -9,11 +9,11 @@
 #include "core/scheduling/executor.h"
 #include "server/active_calls.h"
 #include "server/authenticator.h"
+#include "server/call_set.h"
 #include "server/governor_control.h"
 #include "server/metrics.h"
 #include "server/request_log.h"
 #include "server/serving_state.h"
-#include "server/stream_set.h"
 
 namespace snapvit {
 
@@ -27,8 +27,9 @@ struct InferenceContext {
   Metrics* metrics = nullptr;
   RequestLog* request_log = nullptr;
   ActiveCalls* calls = nullptr;  // all that are open
-  StreamSet* streams = nullptr;  // those of them that are streams
+  CallSet* call_set = nullptr;   // those that may have to be ended
 
+  int max_calls = 4096;            // open at the same time, over all connections
   int max_images = 64;             // of one request
   size_t max_pixels = 64'000'000;  // of one image
   size_t max_queue_items = 1024;   // images that may wait

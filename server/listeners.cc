@@ -2,8 +2,12 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
+#include <chrono>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +19,47 @@ namespace {
 
 // Clients may keep idle connections alive, but not faster than this.
 constexpr int kLeastPingIntervalMs = 10'000;
+// For a peer to answer when it is asked whether it is still there.
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
+// For the calls of a connection that has reached its age.
+constexpr absl::Duration kAgeGrace = absl::Minutes(1);
+
+int ToMilliseconds(absl::Duration time) {
+  return static_cast<int>(
+      std::min<int64_t>(absl::ToInt64Milliseconds(time), std::numeric_limits<int>::max()));
+}
+
+void Limit(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(limits.max_message_bytes));
+  grpc::ResourceQuota quota;
+  quota.Resize(limits.max_message_memory);
+  builder.SetResourceQuota(quota);
+  const std::pair<const char*, int> arguments[] = {
+      {GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits.max_header_bytes)},
+      {GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_connection_calls},
+      {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, ToMilliseconds(limits.handshake_time)},
+      {GRPC_ARG_KEEPALIVE_TIME_MS, ToMilliseconds(limits.keepalive)},
+      {GRPC_ARG_KEEPALIVE_TIMEOUT_MS, ToMilliseconds(kKeepaliveTimeout)},
+      {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
+      {GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kLeastPingIntervalMs},
+      {GRPC_ARG_MAX_CONNECTION_IDLE_MS, ToMilliseconds(limits.connection_idle)},
+      {GRPC_ARG_MAX_CONNECTION_AGE_MS, ToMilliseconds(limits.connection_age)},
+      {GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, ToMilliseconds(kAgeGrace)},
+  };
+  for (const auto& [name, value] : arguments) builder.AddChannelArgument(name, value);
+}
+
+using ExternalAcceptor = grpc::experimental::ExternalConnectionAcceptor;
+
+// gRPC as the taker of connections.
+std::function<void(int)> HandTo(std::unique_ptr<ExternalAcceptor> grpc) {
+  return [grpc = std::shared_ptr<ExternalAcceptor>(std::move(grpc))](int connection) {
+    ExternalAcceptor::NewConnectionParameters parameters;
+    parameters.fd = connection;
+    grpc->HandleNewConnection(&parameters);
+  };
+}
 
 HttpResponse Readiness(const ServingState& state) {
   const ServingState::Snapshot now = state.Get();
@@ -32,35 +77,51 @@ absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
                                        std::span<grpc::Service* const> services) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  grpc::ServerBuilder builder;
-  int port = 0;
-  const auto credentials =
-      options.credentials != nullptr ? options.credentials : grpc::InsecureServerCredentials();
-  builder.AddListeningPort(options.address.ToString(), credentials, &port);
-  // Two servers on one port would share its connections unnoticed.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-                             kLeastPingIntervalMs);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
-  builder.SetMaxSendMessageSize(static_cast<int>(options.max_message_bytes));
-  for (grpc::Service* const service : services) builder.RegisterService(service);
-  GrpcListener listener;
-  listener.credentials = credentials;
-  listener.server = builder.BuildAndStart();
-  if (listener.server == nullptr || port == 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot listen for gRPC on ", options.address.ToString(),
-                     ", expected a local address with a free port (", options.flag, ")"));
+  Acceptor::Options accept;
+  accept.address = options.address;
+  accept.max_connections = options.limits.max_connections;
+  accept.on_refusal = options.on_refusal;
+  absl::StatusOr<std::unique_ptr<Acceptor>> acceptor = Acceptor::Listen(std::move(accept));
+  if (!acceptor.ok()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot listen for gRPC on ", options.address.ToString(), " (", acceptor.status().message(),
+        "), expected a local address with a free port (", options.flag, ")"));
   }
-  listener.address = {options.address.host, static_cast<uint16_t>(port)};
+  GrpcListener listener;
+  listener.acceptor = *std::move(acceptor);
+  listener.address = listener.acceptor->address();
+  listener.credentials =
+      options.credentials != nullptr ? options.credentials : grpc::InsecureServerCredentials();
+  grpc::ServerBuilder builder;
+  Limit(options.limits, builder);
+  for (grpc::Service* const service : services) builder.RegisterService(service);
+  auto connections = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      listener.credentials);
+  listener.server = builder.BuildAndStart();
+  if (listener.server == nullptr) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("gRPC cannot serve ", options.address.ToString(), " (", options.flag, ")"));
+  }
+  listener.acceptor->Start(HandTo(std::move(connections)));
   return listener;
 }
 
-absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HostPort& address,
+void StopGrpc(GrpcListener& listener) {
+  // It stays: scrapes ask it how many connections there are.
+  if (listener.acceptor != nullptr) listener.acceptor->Stop();
+  if (listener.server == nullptr) return;
+  listener.server->Shutdown(std::chrono::system_clock::now());
+  listener.server.reset();
+}
+
+absl::StatusOr<std::unique_ptr<HttpServer>> StartHttp(const HttpListenerOptions& options,
                                                       const StatusSources& sources, HttpApi* api) {
   HttpServer::Options http;
-  http.address = address;
+  http.address = options.address;
+  http.max_head_bytes = options.max_header_bytes;
+  http.on_head_cut = [metrics = options.metrics] { metrics->RecordRefusal(Refusal::kHttpHeads); };
+  http.on_answer_cut = [metrics = options.metrics] { metrics->RecordRefusal(Refusal::kStalled); };
   http.routes["/"] = [] {
     return HttpResponse{200, "text/html; charset=utf-8", std::string(StatusPage())};
   };

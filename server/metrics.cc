@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
+#include "core/base/error_reason.h"
 #include "server/label_grid.h"
 #include "server/rpc_code.h"
 #include "server/tenant_policy.h"
@@ -86,6 +87,16 @@ constexpr Spec kReloads = {"snapvit_config_reloads_total",
 constexpr Spec kReloadSuccess = {
     "snapvit_config_last_reload_success",
     "1 unless the file was last found broken: then what was in force before it still is."};
+constexpr Spec kRefusals = {
+    "snapvit_refusals_total",
+    "Requests, images, streams and connections turned away by a limit or for who they came from."};
+constexpr Spec kOpenCalls = {"snapvit_open_calls",
+                             "Calls that are not answered to the end, streams among them."};
+constexpr Spec kOpenStreams = {"snapvit_open_streams", "Streams that are open."};
+constexpr Spec kConnections = {"snapvit_connections", "Connections that are open, by listener."};
+constexpr Spec kCertificateExpiry = {
+    "snapvit_certificate_expiry_timestamp_seconds",
+    "Unix time at which the certificate of the gRPC listener ends."};
 constexpr Spec kReady = {"snapvit_ready", "1 while requests are accepted, else 0."};
 constexpr Spec kBuildInfo = {"snapvit_build_info", "Always 1; the labels say what runs."};
 
@@ -125,6 +136,14 @@ const std::vector<std::string>& DegradedReasons() {
 const std::vector<std::string>& ShedReasons() {
   static const auto* const names = new std::vector<std::string>{
       "QUEUE_FULL", "RATE_LIMIT", "CONCURRENCY", "DEADLINE_UNMEETABLE", "EXPIRED"};
+  return *names;
+}
+// As the values of Refusal.
+const std::vector<std::string>& RefusalReasons() {
+  static const auto* const names = new std::vector<std::string>{
+      "UNAUTHENTICATED", "PERMISSION_DENIED", "TOO_LARGE",  "TOO_MANY_IMAGES", "CALLS",
+      "STREAMS",         "STREAM_IDLE",       "STALLED",    "HTTP_CALLS",      "HTTP_HEADS",
+      "SLOW_BODY",       "CONNECTIONS",       "DESCRIPTORS"};
   return *names;
 }
 const std::vector<std::string>& ConfigNames() {
@@ -292,6 +311,7 @@ struct Metrics::State {
     MakeGauge(kBuildInfo, registry)
         .Add({{"version", options.version}, {"device", options.device}, {"dtype", options.dtype}})
         .Set(1);
+    for (size_t i = 0; i < RefusalReasons().size(); ++i) refusals.At({i});
   }
 
   std::unique_ptr<TenantSeries> MakeTenant(const std::string& name) {
@@ -372,6 +392,15 @@ struct Metrics::State {
   LabelGrid<Gauge> reload_success{
       {}, {{"config", ConfigNames()}}, AddTo(MakeGauge(kReloadSuccess, registry))};
 
+  LabelGrid<Counter> refusals{
+      {}, {{"reason", RefusalReasons()}}, AddTo(MakeCounter(kRefusals, registry))};
+  Gauge& open_calls = MakeGauge(kOpenCalls, registry).Add({});
+  Gauge& open_streams = MakeGauge(kOpenStreams, registry).Add({});
+  Family<Gauge>& connections = MakeGauge(kConnections, registry);
+  Gauge& grpc_connections = connections.Add({{"listener", "grpc"}});
+  Gauge& admin_connections = connections.Add({{"listener", "admin"}});
+
+  GaugeSet certificate_expiry{MakeGauge(kCertificateExpiry, registry)};
   GaugeSet ladder_fidelity{MakeGauge(kLadderFidelity, registry)};
   GaugeSet governor_caps{MakeGauge(kGovernorCap, registry)};
 };
@@ -443,7 +472,12 @@ void Metrics::RecordUnservedItem(std::string_view tenant, std::string_view reaso
   TenantSeries& series = state_->Tenant(tenant);
   const size_t index = IndexOf(ShedReasons(), reason);
   if (index < ShedReasons().size()) series.shed.At({index}).Increment();
+  if (reason == kReasonTooLarge) RecordRefusal(Refusal::kTooLarge);
   series.items.At({kNoBudget, BudgetLevel(requested_compute)}).Increment();
+}
+
+void Metrics::RecordRefusal(Refusal refusal) {
+  state_->refusals.At({static_cast<size_t>(refusal)}).Increment();
 }
 
 void Metrics::RecordBatch(size_t items, absl::Duration busy) {
@@ -459,6 +493,12 @@ void Metrics::RecordReload(ConfigFile file, bool ok) {
   const size_t config = static_cast<size_t>(file);
   state_->reloads.At({config, ok ? 1U : 0U}).Increment();
   state_->reload_success.At({config}).Set(ok ? 1 : 0);
+}
+
+void Metrics::SetCertificateExpiry(absl::Time not_after) {
+  const std::pair<Labels, double> expiry[] = {
+      {{}, absl::ToDoubleSeconds(not_after - absl::UnixEpoch())}};
+  state_->certificate_expiry.Set(expiry);
 }
 
 double Metrics::demand_seconds() const { return state_->demand_seconds.Value(); }
@@ -512,6 +552,10 @@ std::string Metrics::Expose() const {
     s.utilization.Set(values.utilization);
     s.demand_ratio.Set(values.demand_ratio);
     s.ready.Set(values.ready ? 1 : 0);
+    s.open_calls.Set(values.calls);
+    s.open_streams.Set(values.streams);
+    s.grpc_connections.Set(values.grpc_connections);
+    s.admin_connections.Set(values.admin_connections);
     std::vector<std::pair<Labels, double>> caps;
     for (const GovernorCap& cap : values.caps) {
       if (!s.IsConfigured(cap.tenant)) continue;

@@ -61,6 +61,10 @@ struct GaugeValues {
   double utilization = 0;   // share of the workers' time that they computed
   double demand_ratio = 0;  // 10 s rate of demand seconds ÷ workers
   bool ready = false;
+  double calls = 0;  // open: gRPC's, streams among them, and HTTP's
+  double streams = 0;
+  double grpc_connections = 0;
+  double admin_connections = 0;
   std::vector<GovernorCap> caps;  // of the tenants in force
 };
 
@@ -72,6 +76,23 @@ struct TenantItemCounts {
 
 // Configuration that is read again while the server runs.
 enum class ConfigFile { kTenants, kTls };
+
+// What was turned away: for who it came from, or to protect the server.
+enum class Refusal {
+  kUnauthenticated,
+  kPermissionDenied,
+  kTooLarge,       // images, and bodies of HTTP calls
+  kTooManyImages,  // in a request
+  kCalls,          // open at the same time
+  kStreams,        // likewise
+  kStreamIdle,     // nothing came on a stream
+  kStalled,        // a reply was not taken
+  kHttpCalls,      // under way at the same time
+  kHttpHeads,      // connections without a request, for others
+  kSlowBody,       // of an HTTP call
+  kConnections,    // of a gRPC listener
+  kDescriptors,    // the process had none left for a connection; it was tried again
+};
 
 // Tenants that have series of their own, counted over the life of the process: a tenants file that
 // changes its names again and again cannot fill Prometheus. The others are counted as "other".
@@ -110,10 +131,13 @@ class Metrics {
   // count as shed.
   void RecordUnservedItem(std::string_view tenant, std::string_view reason,
                           double requested_compute);
+  void RecordRefusal(Refusal refusal);
   void RecordBatch(size_t items, absl::Duration busy);
   void RecordDemand(absl::Duration engine_time);
   // The file was read again, or could not be, and what was in force before still is.
   void RecordReload(ConfigFile file, bool ok);
+  // Of the certificate that is in force; without one there is no such metric.
+  void SetCertificateExpiry(absl::Time not_after);
 
   // Sums since the start, for gauges that are rates.
   double demand_seconds() const;

@@ -77,22 +77,21 @@ absl::Status SetCorrections(std::string_view text, Options& o) {
   return absl::OkStatus();
 }
 
-absl::Status SetOrderTime(std::string_view text, Options& o) {
+absl::Status SetPeriod(std::string_view text, absl::Duration& value) {
   if (text == "unlimited") {
-    o.order_time = absl::InfiniteDuration();
+    value = absl::InfiniteDuration();
     return absl::OkStatus();
   }
   const absl::StatusOr<absl::Duration> time = ParseSeconds(text);
   if (!time.ok() || *time <= absl::ZeroDuration()) {
     return BadValue(text, "a duration above zero such as 30s or 5m, or unlimited");
   }
-  o.order_time = *time;
+  value = *time;
   return absl::OkStatus();
 }
 
-std::string GetOrderTime(const Options& o) {
-  return o.order_time == absl::InfiniteDuration() ? "unlimited"
-                                                  : absl::FormatDuration(o.order_time);
+std::string FormatPeriod(absl::Duration value) {
+  return value == absl::InfiniteDuration() ? "unlimited" : absl::FormatDuration(value);
 }
 
 absl::Status SetFloor(std::string_view text, Options& o) {
@@ -173,6 +172,7 @@ constexpr char kExecution[] = "Execution";
 constexpr char kListeners[] = "Listeners";
 constexpr char kAccess[] = "Tenants and encryption";
 constexpr char kLimits[] = "Limits";
+constexpr char kPeers[] = "Limits of connections";
 constexpr char kProcess[] = "Process";
 
 // clang-format off
@@ -199,7 +199,8 @@ constexpr OptionRow kTable[] = {
      [](std::string_view t, Options& o) { return ParseChoice(t, kOrderAtStart, o.order_at_start); },
      [](const Options& o) { return ChoiceName(kOrderAtStart, o.order_at_start); }},
     {kLadder, "order-time", "DURATION", "Longest time to compute an ordering (then the best so far is kept), or unlimited.",
-     SetOrderTime, GetOrderTime},
+     [](std::string_view t, Options& o) { return SetPeriod(t, o.order_time); },
+     [](const Options& o) { return FormatPeriod(o.order_time); }},
     {kLadder, "calibration", "DIR|FILE|NAME",
      "Images to compute the ordering on: a folder, a text file with one path a line, or drawn by program: synthetic, "
      "synthetic:leaves, synthetic:noise, synthetic:shapes.",
@@ -274,8 +275,8 @@ constexpr OptionRow kTable[] = {
      [](std::string_view t, Options& o) { return SetWhole(t, 1, 65536, o.max_images); },
      [](const Options& o) { return absl::StrCat(o.max_images); }},
     {kLimits, "max-message-bytes", "BYTES", "Size of one gRPC message, in either direction, and of the body of an HTTP call.",
-     [](std::string_view t, Options& o) { return SetBytes(t, 1 << 10, 2147483647, o.max_message_bytes); },
-     [](const Options& o) { return FormatBytes(o.max_message_bytes); }},
+     [](std::string_view t, Options& o) { return SetBytes(t, 1 << 10, 2147483647, o.connections.max_message_bytes); },
+     [](const Options& o) { return FormatBytes(o.connections.max_message_bytes); }},
     {kLimits, "max-pixels", "N", "Pixels of one encoded image, checked before it is decoded.",
      [](std::string_view t, Options& o) { return SetWhole(t, 1, 2'000'000'000, o.max_pixels); },
      [](const Options& o) { return absl::StrCat(o.max_pixels); }},
@@ -287,6 +288,49 @@ constexpr OptionRow kTable[] = {
      [](const Options& o) { return FormatBytes(o.max_queue_bytes); }},
     {kLimits, "drain-grace", "SECONDS", "After SIGTERM or Admin.Drain: how long accepted requests may take until the process exits.",
      SetDrainGrace, [](const Options& o) { return absl::FormatDuration(o.drain_grace); }},
+
+    {kPeers, "max-connections", "N",
+     "Connections of the gRPC listener; further ones are closed at once.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 1'000'000, o.connections.max_connections); },
+     [](const Options& o) { return absl::StrCat(o.connections.max_connections); }},
+    {kPeers, "max-calls", "N", "gRPC calls that are open at the same time, streams among them; further ones are refused.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 1'000'000, o.max_calls); },
+     [](const Options& o) { return absl::StrCat(o.max_calls); }},
+    {kPeers, "max-streams", "N", "Streams that are open at the same time.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 1'000'000, o.max_streams); },
+     [](const Options& o) { return absl::StrCat(o.max_streams); }},
+    {kPeers, "max-connection-calls", "N", "gRPC calls of one connection at the same time; its client holds further ones back.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 1'000'000, o.connections.max_connection_calls); },
+     [](const Options& o) { return absl::StrCat(o.connections.max_connection_calls); }},
+    {kPeers, "max-http-calls", "N", "HTTP calls that are answered at the same time; each has a thread.",
+     [](std::string_view t, Options& o) { return SetWhole(t, 1, 4096, o.max_http_calls); },
+     [](const Options& o) { return absl::StrCat(o.max_http_calls); }},
+    {kPeers, "max-header-bytes", "BYTES", "All headers of one call, gRPC or HTTP.",
+     [](std::string_view t, Options& o) { return SetBytes(t, 1 << 10, 1 << 20, o.connections.max_header_bytes); },
+     [](const Options& o) { return FormatBytes(o.connections.max_header_bytes); }},
+    {kPeers, "max-message-memory", "BYTES",
+     "gRPC messages that are on their way in, together. Near it, calls are given up.",
+     [](std::string_view t, Options& o) { return SetBytes(t, 1 << 20, size_t{1} << 50, o.connections.max_message_memory); },
+     [](const Options& o) { return FormatBytes(o.connections.max_message_memory); }},
+    {kPeers, "handshake-time", "DURATION", "For a new gRPC connection to finish TLS and say that it speaks HTTP/2.",
+     [](std::string_view t, Options& o) { return SetPeriod(t, o.connections.handshake_time); },
+     [](const Options& o) { return FormatPeriod(o.connections.handshake_time); }},
+    {kPeers, "keepalive", "DURATION", "After which a silent gRPC client is asked whether it is there; 20 s later it is dropped.",
+     [](std::string_view t, Options& o) { return SetPeriod(t, o.connections.keepalive); },
+     [](const Options& o) { return FormatPeriod(o.connections.keepalive); }},
+    {kPeers, "connection-idle", "DURATION", "After which a gRPC connection without calls is closed, or unlimited.",
+     [](std::string_view t, Options& o) { return SetPeriod(t, o.connections.connection_idle); },
+     [](const Options& o) { return FormatPeriod(o.connections.connection_idle); }},
+    {kPeers, "connection-age", "DURATION",
+     "After which a gRPC connection takes no new calls, or unlimited; a minute later those that it has are cut off.",
+     [](std::string_view t, Options& o) { return SetPeriod(t, o.connections.connection_age); },
+     [](const Options& o) { return FormatPeriod(o.connections.connection_age); }},
+    {kPeers, "stream-idle", "DURATION", "After which a stream on which no message comes and nothing is computed is ended.",
+     [](std::string_view t, Options& o) { return SetPeriod(t, o.stream_idle); },
+     [](const Options& o) { return FormatPeriod(o.stream_idle); }},
+    {kPeers, "reply-time", "DURATION", "For a client to take its reply; then the call is given up.",
+     [](std::string_view t, Options& o) { return SetPeriod(t, o.reply_time); },
+     [](const Options& o) { return FormatPeriod(o.reply_time); }},
 
     {kProcess, "ready-file", "FILE", "Written once requests are served: the bound addresses as JSON.",
      [](std::string_view t, Options& o) { return ParseText(t, o.ready_file); },

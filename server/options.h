@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "core/elastic/budget.h"
 #include "core/elastic/corrections.h"
+#include "server/connection_limits.h"
 #include "server/host_port.h"
 
 namespace snapvit {
@@ -62,12 +63,19 @@ struct ServerOptions {
   TlsClientAuth tls_client_auth = TlsClientAuth::kRequire;
 
   // Limits.
-  int max_images = 64;                  // of one request
-  size_t max_message_bytes = 64 << 20;  // of one gRPC message, in either direction, or HTTP body
-  size_t max_pixels = 64'000'000;       // of one encoded image
-  int max_queue_items = 1024;           // images that wait
+  int max_images = 64;                             // of one request
+  size_t max_pixels = 64'000'000;                  // of one encoded image
+  int max_queue_items = 1024;                      // images that wait
   size_t max_queue_bytes = size_t{512} << 20;      // bytes of the images that wait
   absl::Duration drain_grace = absl::Seconds(30);  // from SIGTERM to the exit, at most
+
+  // Limits of connections. Those of max_message_bytes and max_header_bytes hold for HTTP, too.
+  ConnectionLimits connections;
+  int max_calls = 4096;    // gRPC calls that are open at the same time
+  int max_streams = 1024;  // those of them that are streams
+  int max_http_calls = 64;
+  absl::Duration stream_idle = absl::Minutes(10);  // for a stream without a message
+  absl::Duration reply_time = absl::Minutes(1);    // for a client to take its reply
 
   // Process.
   std::string ready_file;  // empty: none is written

@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
 #include "server/option_table.h"
+#include "server/option_values.h"
 #include "server/options_yaml.h"
 
 namespace snapvit {
@@ -148,6 +149,12 @@ absl::Status CheckTogether(const ServerOptions& options) {
   if (!options.tls_client_ca.empty() && options.tls_cert.empty()) {
     return absl::InvalidArgumentError(
         "--tls-client-ca is given without --tls-cert and --tls-key, expected all three");
+  }
+  const ConnectionLimits& limits = options.connections;
+  if (limits.max_message_memory / 2 < limits.max_message_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--max-message-memory is ", FormatBytes(limits.max_message_memory),
+        ", expected at least twice --max-message-bytes, ", FormatBytes(limits.max_message_bytes)));
   }
   if (options.tls_client_auth == TlsClientAuth::kRequest && options.tenants.empty()) {
     return absl::InvalidArgumentError(

@@ -8,8 +8,8 @@
 
 namespace snapvit {
 
-// `text` as valid UTF-8 without control characters: each offending byte becomes \xNN. At most about
-// `max_bytes` are kept; a cut ends in "…".
+// `text` as valid UTF-8 without control characters and marks of direction: each offending byte
+// becomes \xNN. At most about `max_bytes` are kept; a cut ends in "…".
 std::string PrintableText(std::string_view text, size_t max_bytes);
 
 }  // namespace snapvit

@@ -1,14 +1,38 @@
 #include "server/refused_request.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "core/base/error_reason.h"
+#include "server/http_request.h"
 #include "server/rpc_code.h"
 #include "server/rpc_status.h"
 
 namespace snapvit {
 
+absl::Status CheckRoomForCall(const InferenceContext& context, int calls) {
+  if (calls <= context.max_calls) return absl::OkStatus();
+  context.metrics->RecordRefusal(Refusal::kCalls);
+  return WithReason(
+      absl::ResourceExhaustedError(absl::StrCat(
+          context.max_calls, " calls are open, the most at the same time (--max-calls)")),
+      kReasonQueueFull);
+}
+
+absl::Status NoRoomForStream(const InferenceContext& context) {
+  context.metrics->RecordRefusal(Refusal::kStreams);
+  return WithReason(
+      absl::ResourceExhaustedError(absl::StrCat(context.call_set->max_streams(),
+                                                " streams are open, the most at the same time "
+                                                "(--max-streams)")),
+      kReasonQueueFull);
+}
+
 void RecordRefused(const InferenceContext& context, const RefusedRequest& request,
                    const absl::Status& status) {
-  const grpc::StatusCode code = ToRpcError(status).status.error_code();
+  const RpcError error = ToRpcError(status);
+  const grpc::StatusCode code = error.status.error_code();
+  if (error.reason == kReasonTooLarge) context.metrics->RecordRefusal(Refusal::kTooLarge);
+  if (error.reason == kReasonSlowBody) context.metrics->RecordRefusal(Refusal::kSlowBody);
   context.metrics->RecordRequest(
       {request.method, request.tenant, RpcCodeName(code), absl::ZeroDuration(), std::nullopt});
   RequestRecord record;

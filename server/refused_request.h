@@ -12,6 +12,11 @@
 
 namespace snapvit {
 
+// RESOURCE_EXHAUSTED (QUEUE_FULL) if `calls`, this one among them, are more than may be open.
+absl::Status CheckRoomForCall(const InferenceContext& context, int calls);
+// The error of a stream for which there is no room.
+absl::Status NoRoomForStream(const InferenceContext& context);
+
 struct RefusedRequest {
   RpcMethod method = RpcMethod::kEmbed;
   std::string_view name;  // of the method

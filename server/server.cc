@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -25,6 +24,7 @@
 #include "core/scheduling/executor.h"
 #include "server/access_files.h"
 #include "server/admin_service.h"
+#include "server/descriptor_limit.h"
 #include "server/engine_host.h"
 #include "server/governor_control.h"
 #include "server/http_api.h"
@@ -43,7 +43,11 @@
 namespace snapvit {
 namespace {
 
-constexpr int kMaxBatch = 16;  // images computed together
+constexpr size_t kAdminConnections = 256;
+constexpr size_t kOtherDescriptors = 1024;  // beside the connections of the gRPC listener
+constexpr int kMaxBatch = 16;               // images computed together
+constexpr int kRefusalLines = 5;  // of the log per window, for connections that were refused
+constexpr absl::Duration kRefusalWindow = absl::Seconds(10);
 constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
 // How long a draining server still answers that it drains. A client that hears it and waits as long
 // as it is told to finds the listener closed, rather than its call cut off by the end.
@@ -121,6 +125,10 @@ ModelHost::Options HostOptions(const ServerOptions& options) {
   return host;
 }
 
+double ConnectionsOf(const GrpcListener& listener) {
+  return listener.acceptor == nullptr ? 0 : static_cast<double>(listener.acceptor->connections());
+}
+
 // Health checkers ask for the whole server or for one service; all follow the model, but for
 // `liveness`: a server that loads or drains must not be killed for it.
 void TellHealth(grpc::Server& server, bool serving) {
@@ -158,10 +166,13 @@ class ServerImpl final : public Server {
         state_(ModelName(options)),
         metrics_(MetricsOptions(options)),
         scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_),
-        request_log_(RequestLogOptions(options, log)) {}
+        request_log_(RequestLogOptions(options, log)),
+        refusal_log_(Clock::Monotonic(), kRefusalLines, kRefusalWindow),
+        call_set_(options.max_streams) {}
   ~ServerImpl() override { Drain(); }
 
   absl::Status Start() {
+    MakeRoomForConnections();
     ASSIGN_OR_RETURN(access_, AccessFiles::Create(&options_, &metrics_, &log_));
     RETURN_IF_ERROR(StartScheduler());
     access_->Follow(executor_.get());
@@ -190,6 +201,7 @@ class ServerImpl final : public Server {
 
  private:
   absl::StatusOr<std::unique_ptr<EngineHost>> MakeEngine();
+  void MakeRoomForConnections() const;
   absl::Status StartScheduler();
   absl::Status StartListeners();
   InferenceContext Context();
@@ -198,6 +210,7 @@ class ServerImpl final : public Server {
   GaugeValues Gauges() const;
 
   void OnServingChanged(bool serving);
+  void OnRefusal(Acceptor::Refusal refusal);
   void LoadModel();
   void SampleLoop() ABSL_LOCKS_EXCLUDED(mu_);
   void Stop(const absl::Status& failure) ABSL_LOCKS_EXCLUDED(mu_);
@@ -211,13 +224,14 @@ class ServerImpl final : public Server {
   Metrics metrics_;
   SchedulerMetrics scheduler_metrics_;
   RequestLog request_log_;
+  LogLimiter refusal_log_;  // of connections
   GovernorControl governor_;
   std::unique_ptr<AccessFiles> access_;
 
   std::unique_ptr<EngineHost> engine_;
   std::unique_ptr<Executor> executor_;
   ActiveCalls calls_;
-  StreamSet streams_;
+  CallSet call_set_;
   std::unique_ptr<InferenceService> inference_;
   std::unique_ptr<OpenInferenceService> open_inference_;
   std::unique_ptr<ModelsService> models_;
@@ -247,6 +261,15 @@ absl::StatusOr<std::unique_ptr<EngineHost>> ServerImpl::MakeEngine() {
   return RealEngine::Create(engine, HostOptions(options_), &state_, &metrics_, &log_);
 }
 
+void ServerImpl::MakeRoomForConnections() const {
+  const size_t needed = options_.connections.max_connections + kOtherDescriptors;
+  const size_t limit = RaiseDescriptorLimit(needed);
+  if (limit >= needed) return;
+  log_.Warning(
+      "descriptors_are_few",
+      {{"limit", limit}, {"wanted", needed}, {"remedy", "ulimit -n, or --max-connections"}});
+}
+
 absl::Status ServerImpl::StartScheduler() {
   ASSIGN_OR_RETURN(engine_, MakeEngine());
   ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy,
@@ -265,6 +288,10 @@ absl::Status ServerImpl::StartScheduler() {
 
 GaugeValues ServerImpl::Gauges() const {
   GaugeValues values = scheduler_metrics_.Gauges(*executor_, options_.workers);
+  values.calls = calls_.open();
+  values.streams = static_cast<double>(call_set_.streams());
+  values.grpc_connections = ConnectionsOf(grpc_);
+  values.admin_connections = ConnectionsOf(admin_listener_);
   const auto model = state_.Get().model;
   for (TenantState& tenant : TenantStates(*access_->tenants()->table(), executor_->Governance(),
                                           model.get(), governor_.Get())) {
@@ -282,7 +309,8 @@ InferenceContext ServerImpl::Context() {
   context.metrics = &metrics_;
   context.request_log = &request_log_;
   context.calls = &calls_;
-  context.streams = &streams_;
+  context.call_set = &call_set_;
+  context.max_calls = options_.max_calls;
   context.max_images = options_.max_images;
   context.max_pixels = options_.max_pixels;
   context.max_queue_items = options_.max_queue_items;
@@ -329,7 +357,8 @@ absl::Status ServerImpl::StartListeners() {
   GrpcListenerOptions grpc;
   grpc.address = options_.listen;
   grpc.flag = "--listen";
-  grpc.max_message_bytes = options_.max_message_bytes;
+  grpc.limits = options_.connections;
+  grpc.on_refusal = [this](Acceptor::Refusal refusal) { OnRefusal(refusal); };
   if (access_->tls() != nullptr) {
     grpc.credentials = MakeTlsCredentials(access_->tls(), options_.tls_client_auth);
   }
@@ -340,13 +369,21 @@ absl::Status ServerImpl::StartListeners() {
   GrpcListenerOptions admin;
   admin.address = options_.admin_listen;
   admin.flag = "--admin-listen";
+  admin.limits = options_.connections;
+  admin.limits.max_connections = kAdminConnections;
+  admin.on_refusal = grpc.on_refusal;
   grpc::Service* const admin_services[] = {admin_.get()};
   ASSIGN_OR_RETURN(admin_listener_, StartGrpc(admin, admin_services));
   HttpApi::Options http;
-  http.max_body_bytes = options_.max_message_bytes;
+  http.max_body_bytes = options_.connections.max_message_bytes;
+  http.max_calls = options_.max_http_calls;
   http.certificates_only = !options_.tls_client_ca.empty() && options_.tenants.empty();
   http_api_ = std::make_unique<HttpApi>(Context(), http);
-  ASSIGN_OR_RETURN(http_, StartHttp(options_.http, MakeStatusSources(), http_api_.get()));
+  HttpListenerOptions http_listener;
+  http_listener.address = options_.http;
+  http_listener.max_header_bytes = options_.connections.max_header_bytes;
+  http_listener.metrics = &metrics_;
+  ASSIGN_OR_RETURN(http_, StartHttp(http_listener, MakeStatusSources(), http_api_.get()));
   return absl::OkStatus();
 }
 
@@ -356,6 +393,17 @@ void ServerImpl::OnServingChanged(bool serving) {
   const absl::Status written = WriteReadyFile(options_.ready_file, *this);
   if (!written.ok())
     log_.Error("ready_file_not_written", {{"reason", std::string(written.message())}});
+}
+
+void ServerImpl::OnRefusal(Acceptor::Refusal refusal) {
+  const bool too_many = refusal == Acceptor::Refusal::kTooMany;
+  metrics_.RecordRefusal(too_many ? Refusal::kConnections : Refusal::kDescriptors);
+  const auto suppressed = refusal_log_.Admit();
+  if (!suppressed.has_value()) return;
+  log_.Warning("connection_refused",
+               {{"reason", too_many ? "as many as there may be (--max-connections)"
+                                    : "no descriptor is left (ulimit -n)"},
+                {"suppressed", *suppressed}});
 }
 
 void ServerImpl::LoadModel() {
@@ -372,6 +420,8 @@ void ServerImpl::SampleLoop() {
       if (stopping_) return;
     }
     scheduler_metrics_.Sample(*executor_);
+    const absl::Time now = Clock::Monotonic()->Now();
+    call_set_.EndStill({now - options_.stream_idle, now - options_.reply_time});
     access_->Poll();
   }
 }
@@ -386,7 +436,7 @@ void ServerImpl::Stop(const absl::Status& failure) {
 
 void ServerImpl::BeginDrain(absl::Duration grace) {
   state_.SetPhase(Phase::kDraining, 0);
-  streams_.Drain();
+  call_set_.Drain();
   absl::MutexLock lock(&mu_);
   if (stopping_ || drain_thread_.joinable()) return;
   log_.Info("draining", {{"by", "Admin.Drain"}, {"grace_s", absl::ToDoubleSeconds(grace)}});
@@ -405,18 +455,14 @@ bool ServerImpl::Drain() {
   const bool was_serving = state_.Get().serving();
   state_.SetPhase(Phase::kDraining, 0);
   engine_->Stop();
-  streams_.Drain();
+  call_set_.Drain();
   bool complete = executor_->Drain(options_.drain_grace);
   if (was_serving) absl::SleepFor(kFarewell);
   const absl::Duration left = options_.drain_grace - (Clock::Monotonic()->Now() - start);
   complete &= calls_.AwaitNone(std::max(left, kReplyTime));
   // What is open now are connections of clients that sleep: nothing is gained by waiting for them.
-  grpc_.server->Shutdown(std::chrono::system_clock::now());
-  grpc_.server.reset();
-  if (admin_listener_.server != nullptr) {  // null if it could not be bound
-    admin_listener_.server->Shutdown(std::chrono::system_clock::now());
-    admin_listener_.server.reset();
-  }
+  StopGrpc(grpc_);
+  StopGrpc(admin_listener_);
   if (load_thread_.joinable()) load_thread_.join();
   if (sample_thread_.joinable()) sample_thread_.join();
   std::thread drain_thread;

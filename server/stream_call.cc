@@ -13,20 +13,37 @@
 #include "server/rpc_trace.h"
 
 namespace snapvit {
+namespace {
+
+absl::Status Draining() {
+  return WithReason(absl::UnavailableError("the server is shutting down: the stream was "
+                                           "answered so far, open it again elsewhere"),
+                    kReasonDraining);
+}
+
+absl::Status Idle() {
+  return WithReason(
+      absl::DeadlineExceededError("no message has come on the stream for too long (--stream-idle): "
+                                  "it was answered so far, open it again when there are more"),
+      kReasonStreamIdle);
+}
+
+}  // namespace
 
 template <typename Method>
 StreamCall<Method>::StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc)
     : context_(context), rpc_(rpc), caller_(*rpc) {
-  context_->calls->Started();
-  const absl::Status known = context_->authenticator->Authenticate(caller_).status();
-  if (!known.ok()) {
-    Refuse(known);
-    return;
-  }
-  context_->streams->Add(this);
+  absl::Status admitted = CheckRoomForCall(*context_, context_->calls->Started());
+  if (admitted.ok()) admitted = context_->authenticator->Authenticate(caller_).status();
   {
     absl::MutexLock lock(&mu_);
+    moved_ = context_->clock->Now();
     ++advancing_;
+  }
+  if (admitted.ok() && !context_->call_set->AddStream(this)) admitted = NoRoomForStream(*context_);
+  if (!admitted.ok()) {
+    Refuse(admitted);
+    return;
   }
   Advance();
 }
@@ -38,6 +55,7 @@ void StreamCall<Method>::OnReadDone(bool ok) {
   {
     absl::MutexLock lock(&mu_);
     ++advancing_;
+    moved_ = context_->clock->Now();
     MessagePtr message = std::move(reading_);
     reading_ = nullptr;
     if (ok) {
@@ -55,9 +73,12 @@ void StreamCall<Method>::OnMessageDone(const MessagePtr& message, const absl::St
   if (!status.ok()) {
     Method::FillFault(message->request, status, context_->max_images, &message->reply);
   }
+  // The images are not needed any more, and the client may take its time for the reply.
+  typename Method::Request().Swap(&message->request);
   {
     absl::MutexLock lock(&mu_);
     ++advancing_;
+    moved_ = context_->clock->Now();
     running_.erase(message);
     replies_.push_back(message);
   }
@@ -69,6 +90,7 @@ void StreamCall<Method>::OnWriteDone(bool ok) {
   {
     absl::MutexLock lock(&mu_);
     ++advancing_;
+    moved_ = context_->clock->Now();
     writing_ = false;
     images_ -= replies_.front()->images;
     replies_.pop_front();
@@ -104,8 +126,26 @@ void StreamCall<Method>::Drain() {
 }
 
 template <typename Method>
+void StreamCall<Method>::EndIfStill(const CallSet::StillSince& since) {
+  bool cut_off = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (ClosingLocked() && !writing_) return;
+    cut_off = writing_ && !cancelled_ && moved_ <= since.replies;
+    idle_ = replies_.empty() && running_.empty() && moved_ <= since.idle;
+    if (!cut_off && !idle_) return;
+    if (cut_off) moved_ = absl::InfiniteFuture();
+    ++advancing_;
+  }
+  context_->metrics->RecordRefusal(cut_off ? Refusal::kStalled : Refusal::kStreamIdle);
+  // What is on its way would keep a status waiting behind it.
+  if (cut_off) rpc_->TryCancel();
+  Advance();
+}
+
+template <typename Method>
 void StreamCall<Method>::OnDone() {
-  context_->streams->Remove(this);
+  context_->call_set->Remove(this);
   context_->calls->Ended();
   delete this;
 }
@@ -122,7 +162,7 @@ void StreamCall<Method>::Advance() {
   if (actions.write != nullptr) this->StartWrite(&actions.write->reply);
   if (actions.read != nullptr) this->StartRead(&actions.read->request);
   if (actions.start != nullptr) StartMessage(actions.start);
-  bool drained = false;
+  absl::Status status;
   {
     absl::MutexLock lock(&mu_);
     --advancing_;
@@ -130,10 +170,11 @@ void StreamCall<Method>::Advance() {
         advancing_ == 0 && waiting_ == nullptr && running_.empty() && replies_.empty();
     if (finished_ || !idle || !ClosingLocked()) return;
     finished_ = true;
-    drained = draining_ && !no_more_reads_;
+    if (!no_more_reads_ && draining_) status = Draining();
+    if (!no_more_reads_ && idle_) status = Idle();
   }
   // A read that is under way ends with the call.
-  FinishCall(drained);
+  FinishCall(status);
 }
 
 template <typename Method>
@@ -185,14 +226,12 @@ void StreamCall<Method>::StartMessage(const MessagePtr& message) {
 }
 
 template <typename Method>
-void StreamCall<Method>::FinishCall(bool drained) {
-  if (!drained) {
+void StreamCall<Method>::FinishCall(const absl::Status& status) {
+  if (status.ok()) {
     AddTraceTrailer(caller_.trace, rpc_);
     return this->Finish(grpc::Status::OK);
   }
-  FinishWith(WithReason(absl::UnavailableError("the server is shutting down: the stream was "
-                                               "answered so far, open it again elsewhere"),
-                        kReasonDraining));
+  FinishWith(status);
 }
 
 template <typename Method>

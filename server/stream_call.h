@@ -12,9 +12,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "server/call_set.h"
 #include "server/caller.h"
 #include "server/exchange.h"
-#include "server/stream_set.h"
 
 namespace snapvit {
 
@@ -25,21 +25,23 @@ inline constexpr size_t kMaxStreamImages = 64;
 // Reads messages while there is room, has several computed at the same time, and writes the replies
 // in the order in which they become ready. A message's fault is reported in its reply. The call
 // ends when the client has closed its side (OK) or the server drains (UNAVAILABLE, DRAINING), after
-// the last reply. A caller that is no tenant is refused before anything is read; the tenant is
-// looked up again for every message, so that a tenants file that changes holds for what comes
-// later.
+// the last reply; a client that sends nothing for too long gets DEADLINE_EXCEEDED (STREAM_IDLE),
+// and one that does not take its replies is cut off. A caller that is no tenant is refused before
+// anything is read; the tenant is looked up again for every message, so that a tenants file that
+// changes holds for what comes later.
 //
 // Deletes itself when gRPC has done with it. The state is guarded by mu_; gRPC operations and
 // exchanges are started without it.
 template <typename Method>
 class StreamCall final
     : public grpc::ServerBidiReactor<typename Method::Request, typename Method::StreamReply>,
-      public StreamSet::Stream {
+      public CallSet::Call {
  public:
   // All are borrowed and outlive the call.
   StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc);
 
   void Drain() override ABSL_LOCKS_EXCLUDED(mu_);
+  void EndIfStill(const CallSet::StillSince& since) override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Message {
@@ -74,10 +76,10 @@ class StreamCall final
   Actions NextActionsLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropUnwantedLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool ClosingLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return no_more_reads_ || draining_ || cancelled_;
+    return no_more_reads_ || draining_ || idle_ || cancelled_;
   }
   void StartMessage(const MessagePtr& message) ABSL_LOCKS_EXCLUDED(mu_);
-  void FinishCall(bool drained);
+  void FinishCall(const absl::Status& status);
   // Ends the call before it begins.
   void Refuse(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void FinishWith(const absl::Status& status);
@@ -96,6 +98,8 @@ class StreamCall final
   size_t images_ ABSL_GUARDED_BY(mu_) = 0;           // of running_ and replies_
   bool no_more_reads_ ABSL_GUARDED_BY(mu_) = false;  // the client has closed its side, or is gone
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  bool idle_ ABSL_GUARDED_BY(mu_) = false;  // for too long
+  absl::Time moved_ ABSL_GUARDED_BY(mu_);   // when a message came, was done, or was taken
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   int advancing_ ABSL_GUARDED_BY(mu_) = 0;  // threads between an event and the end of its Advance()

@@ -4,8 +4,10 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include "server/call_set.h"
 #include "server/caller.h"
 #include "server/exchange.h"
+#include "server/refused_request.h"
 #include "server/rpc_deadline.h"
 #include "server/unary_reply.h"
 
@@ -13,19 +15,23 @@ namespace snapvit {
 
 // Deletes itself when gRPC has done with it.
 template <typename Method>
-class UnaryCall final : public grpc::ServerUnaryReactor {
+class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
  public:
   // All are borrowed and outlive the call.
   UnaryCall(const InferenceContext* context, grpc::CallbackServerContext* rpc,
             const typename Method::Request* request, typename Method::Response* response)
-      : calls_(context->calls),
+      : context_(*context),
         rpc_(rpc),
         caller_(*rpc),
         exchange_(context, &caller_, request, response) {
-    calls_->Started();
-    exchange_.Start(
-        WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
-        [this](const absl::Status& status) { FinishUnary(rpc_, this, status, caller_.trace); });
+    const absl::Status room = CheckRoomForCall(*context, context->calls->Started());
+    if (!room.ok()) {
+      RecordRefused(*context, {Method::kRpc, Method::kName, kOtherTenant, caller_.trace}, room);
+      Finish(room);
+      return;
+    }
+    exchange_.Start(WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
+                    [this](const absl::Status& status) { Finish(status); });
   }
 
  private:
@@ -33,14 +39,31 @@ class UnaryCall final : public grpc::ServerUnaryReactor {
   // before OnDone().
   void OnCancel() override { exchange_.Cancel(); }
   void OnDone() override {
-    calls_->Ended();
+    context_.call_set->Remove(this);
+    context_.calls->Ended();
     delete this;
   }
 
-  ActiveCalls* const calls_;
+  // There is nothing to drain: a unary call ends by itself.
+  void Drain() override {}
+  void EndIfStill(const CallSet::StillSince& since) override {
+    if (replied_ > since.replies) return;
+    replied_ = absl::InfiniteFuture();
+    context_.metrics->RecordRefusal(Refusal::kStalled);
+    rpc_->TryCancel();
+  }
+
+  void Finish(const absl::Status& status) {
+    replied_ = context_.clock->Now();
+    context_.call_set->AddReply(this);
+    FinishUnary(rpc_, this, status, caller_.trace);
+  }
+
+  const InferenceContext& context_;
   grpc::CallbackServerContext* const rpc_;
   const Caller caller_;
   Exchange<Method> exchange_;
+  absl::Time replied_;  // once there is a reply; then guarded by the CallSet
 };
 
 }  // namespace snapvit

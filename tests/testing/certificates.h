@@ -14,20 +14,26 @@
 
 namespace snapvit {
 
-// A certificate and its key, P-256, good for a day. Not thread-safe.
+// A certificate and its key, P-256. Not thread-safe.
 class TestCertificate {
  public:
+  enum class Validity { kToday, kExpired, kNotYet };
+
   // Signed by `authority`, or by itself: then it is an authority. `alternative_names`: as in
   // "DNS:a.example.com,URI:spiffe://a,IP:127.0.0.1"; empty: none.
   TestCertificate(const std::string& common_name, const std::string& alternative_names,
-                  const TestCertificate* authority = nullptr)
+                  const TestCertificate* authority = nullptr, Validity validity = Validity::kToday)
       : key_(EVP_EC_gen("P-256")), certificate_(X509_new()) {
     static long serial = 1;
     X509* certificate = certificate_.get();
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -60);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 24 * 60 * 60);
+    constexpr long kDay = 24 * 60 * 60;
+    const long begin = validity == Validity::kToday     ? -60
+                       : validity == Validity::kExpired ? -2 * kDay
+                                                        : kDay;
+    X509_gmtime_adj(X509_getm_notBefore(certificate), begin);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), begin + kDay);
     X509_set_pubkey(certificate, key_.get());
     X509_NAME* name = X509_get_subject_name(certificate);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,

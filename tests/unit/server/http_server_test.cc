@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "tests/testing/http_client.h"
@@ -32,6 +35,11 @@ class HttpServerTest : public testing::Test {
       const auto body = request.ReadBody(/*max_bytes=*/1000, absl::Seconds(30));
       return HttpResponse{200, "text/plain", body.value_or("")};
     };
+    options.routes["/large"] = [] {
+      return HttpResponse{200, "text/plain", std::string(size_t{32} << 20, 'x')};
+    };
+    options.on_head_cut = [this] { ++heads_cut_; };
+    options.on_answer_cut = [this] { ++answers_cut_; };
     auto server = HttpServer::Start(std::move(options));
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -39,6 +47,8 @@ class HttpServerTest : public testing::Test {
 
   uint16_t port() const { return server_->address().port; }
   absl::Notification called_;  // /echo, for the first time; its calls follow each other
+  std::atomic<int> heads_cut_ = 0;
+  std::atomic<int> answers_cut_ = 0;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -116,6 +126,33 @@ TEST_F(HttpServerTest, RefusesOversizedRequests) {
   const std::string reply = HttpGet(port(), "/" + std::string(100'000, 'a'));
   EXPECT_THAT(reply, Not(StartsWith("HTTP/1.1 200")));
   EXPECT_THAT(HttpGet(port(), "/healthz"), StartsWith("HTTP/1.1 200 OK\r\n"));
+}
+
+// More than there are threads, of which every one could be taken up by one of them.
+constexpr int kManyConnections = 200;
+
+TEST_F(HttpServerTest, ConnectionsWithoutARequestMakeWay) {
+  for (const char* begun : {"", "GET /healthz HTT"}) {
+    std::vector<std::unique_ptr<HttpConnection>> connections;
+    for (int i = 0; i < kManyConnections; ++i) {
+      connections.push_back(std::make_unique<HttpConnection>(port()));
+      connections.back()->Send(begun);
+    }
+    EXPECT_THAT(HttpGet(port(), "/healthz"), StartsWith("HTTP/1.1 200 OK\r\n")) << begun;
+    EXPECT_EQ(connections.front()->ReceiveAll(), "") << "the oldest was closed";
+  }
+  EXPECT_GT(heads_cut_, kManyConnections);
+}
+
+TEST_F(HttpServerTest, ConnectionsThatDoNotTakeTheirAnswersMakeWay) {
+  std::vector<std::unique_ptr<HttpConnection>> connections;
+  for (int i = 0; i < kManyConnections; ++i) {
+    connections.push_back(std::make_unique<HttpConnection>(port()));
+    connections.back()->Send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+    if (i % 20 != 0) continue;
+    EXPECT_THAT(HttpGet(port(), "/healthz"), StartsWith("HTTP/1.1 200 OK\r\n")) << i;
+  }
+  EXPECT_GT(answers_cut_, 0);
 }
 
 TEST_F(HttpServerTest, ATakenPortIsAnError) {

@@ -83,6 +83,29 @@ TEST_F(ServiceTest, ABadImageIsAnErrorOfItsOwnAndItsNeighboursAreAnswered) {
   EXPECT_EQ(engine_.computed(), 2);
 }
 
+TEST_F(ServiceTest, ImageBombsAreRefusedByTheirHeaders) {
+  Start();
+  // A PNG of 100 000 × 100 000 pixels that ends after its header.
+  const std::string bomb(
+      "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\x01\x86\xa0\0\x01\x86\xa0\x08\x02\0\0\0\xc7\x0b\x4b\x1d",
+      33);
+  v1::Pixels pixels;
+  pixels.set_height(1U << 31);
+  pixels.set_width(1U << 31);
+  v1::EmbedRequest request = EmbedOf({"jpeg", bomb});
+  *request.add_images()->mutable_pixels() = pixels;
+  v1::EmbedResponse response;
+  ASSERT_TRUE(Embed(request, &response).ok());
+  EXPECT_TRUE(response.items(0).has_embedding());
+  for (const int bad : {1, 2}) {
+    const google::rpc::Status& error = response.items(bad).error();
+    EXPECT_EQ(error.code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << error.message();
+    EXPECT_EQ(ReasonOf(error.SerializeAsString()), "TOO_LARGE");
+    EXPECT_THAT(error.message(), HasSubstr("--max-pixels"));
+  }
+  EXPECT_THAT(metrics_.Expose(), HasSubstr("snapvit_refusals_total{reason=\"TOO_LARGE\"} 2\n"));
+}
+
 TEST_F(ServiceTest, TheOnlyImageBeingBadIsNoFaultOfTheCall) {
   Start();
   v1::EmbedResponse response;
@@ -118,6 +141,8 @@ TEST_F(ServiceTest, FaultsOfARequestHaveTheirCodes) {
   v1::EmbedResponse response;
   EXPECT_EQ(Embed(v1::EmbedRequest(), &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Embed(TensorRequest(9), &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(metrics_.Expose(),
+              HasSubstr("snapvit_refusals_total{reason=\"TOO_MANY_IMAGES\"} 1\n"));
   v1::EmbedRequest other = TensorRequest(1);
   other.set_model("other");
   EXPECT_EQ(Embed(other, &response).error_code(), grpc::StatusCode::NOT_FOUND);

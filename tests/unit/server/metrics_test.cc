@@ -52,6 +52,8 @@ TEST_F(MetricsTest, KnownSeriesAreThereAsZeroBeforeAnythingHappens) {
           R"(snapvit_queue_items{model="demo"} 0)",
           R"(snapvit_ladder_fidelity{model="demo",rung="1"} 0.9)",
           R"(snapvit_ready 0)",
+          R"(snapvit_refusals_total{reason="CONNECTIONS"} 0)",
+          R"(snapvit_connections{listener="grpc"} 0)",
           R"(snapvit_build_info{device="cpu",dtype="fp32",version="0.1.0"} 1)",
       }) {
     EXPECT_THAT(text, HasSubstr(std::string(line) + "\n"));
@@ -199,6 +201,24 @@ TEST_F(MetricsTest, CountsItemsThatWereNotServed) {
       text,
       HasSubstr(
           R"(snapvit_items_total{budget="none",model="demo",requested_budget="1.0",tenant="default"} 2)"));
+}
+
+TEST_F(MetricsTest, CountsWhatWasTurnedAway) {
+  metrics_.RecordRefusal(Refusal::kUnauthenticated);
+  metrics_.RecordRefusal(Refusal::kDescriptors);
+  metrics_.RecordUnservedItem("default", "TOO_LARGE", 1.0);
+  const std::string text = metrics_.Expose();
+  for (const char* reason : {"UNAUTHENTICATED", "DESCRIPTORS", "TOO_LARGE"}) {
+    EXPECT_THAT(text,
+                HasSubstr(std::string("snapvit_refusals_total{reason=\"") + reason + "\"} 1\n"));
+  }
+}
+
+TEST_F(MetricsTest, TheCertificatesEndIsShownOnceThereIsOne) {
+  EXPECT_THAT(metrics_.Expose(), Not(HasSubstr("snapvit_certificate_expiry_timestamp_seconds ")));
+  metrics_.SetCertificateExpiry(absl::FromUnixSeconds(1'800'000'000));
+  EXPECT_THAT(metrics_.Expose(),
+              HasSubstr("snapvit_certificate_expiry_timestamp_seconds 1800000000\n"));
 }
 
 TEST_F(MetricsTest, GaugesAreReadWhenAScrapeComes) {

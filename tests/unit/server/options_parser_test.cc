@@ -15,6 +15,7 @@
 namespace snapvit {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 using Variables = std::map<std::string, std::string>;
@@ -95,7 +96,7 @@ TEST(ParseOptions, ReadsEveryKindOfValue) {
   EXPECT_EQ(std::get<FidelityTarget>(*o.floor).fidelity, 0.8);
   EXPECT_EQ(o.threads, 3);
   EXPECT_EQ(o.listen, (HostPort{"::1", 0}));
-  EXPECT_EQ(o.max_message_bytes, 8u << 20);
+  EXPECT_EQ(o.connections.max_message_bytes, 8u << 20);
   EXPECT_EQ(o.drain_grace, absl::Milliseconds(2500));
   EXPECT_EQ(o.log_format, LogFormat::kJson);
   EXPECT_TRUE(o.check);
@@ -185,6 +186,20 @@ TEST(ParseOptions, OptionsOfEncryptionGoTogether) {
   EXPECT_TRUE(Parse({"--model", "m", "--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a",
                      "--tls-client-auth", "request", "--tenants", "t"})
                   .ok());
+}
+
+TEST(ParseOptions, LimitsOfConnectionsAreTimesOrUnlimited) {
+  const auto parsed = Parse({"--model", "m", "--connection-age", "2h", "--keepalive", "unlimited",
+                             "--reply-time", "500ms", "--max-header-bytes", "8KiB"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->options.connections.connection_age, absl::Hours(2));
+  EXPECT_EQ(parsed->options.connections.keepalive, absl::InfiniteDuration());
+  EXPECT_EQ(parsed->options.reply_time, absl::Milliseconds(500));
+  EXPECT_EQ(parsed->options.connections.max_header_bytes, 8U << 10);
+  EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--stream-idle", "0"})),
+              HasSubstr("--stream-idle is"));
+  EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--max-message-memory", "100MiB"})),
+              AllOf(HasSubstr("--max-message-memory is 100MiB"), HasSubstr("64MiB")));
 }
 
 TEST(ParseOptions, SaysWhatIsNotBuiltIn) {

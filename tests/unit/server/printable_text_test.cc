@@ -15,6 +15,9 @@ TEST(PrintableText, SpellsOutControlCharacters) {
   // NEL and the line separator end lines in some viewers.
   EXPECT_EQ(PrintableText("\xC2\x85", 1000), "\\xc2\\x85");
   EXPECT_EQ(PrintableText("\xE2\x80\xA8", 1000), "\\xe2\\x80\\xa8");
+  // What turns the direction of text around hides what it says.
+  EXPECT_EQ(PrintableText("a\xE2\x80\xAE", 1000), "a\\xe2\\x80\\xae");
+  EXPECT_EQ(PrintableText("\xE2\x81\xA6", 1000), "\\xe2\\x81\\xa6");
 }
 
 TEST(PrintableText, SpellsOutBytesThatAreNotUtf8) {

@@ -82,7 +82,8 @@ void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   tenants_->SetOnReload([set_tenants](const absl::Status& status) {
     if (status.ok()) set_tenants();
   });
-  authenticator_ = std::make_unique<Authenticator>(tenants_.get(), &log_, &authentication_log_);
+  authenticator_ =
+      std::make_unique<Authenticator>(tenants_.get(), &metrics_, &log_, &authentication_log_);
   context_.authenticator = authenticator_.get();
   context_.governor = &governor_;
   context_.state = &state_;
@@ -92,7 +93,7 @@ void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   request_log_ = std::make_unique<RequestLog>(log_options_);
   context_.request_log = request_log_.get();
   context_.calls = &calls_;
-  context_.streams = &streams_;
+  context_.call_set = &call_set_;
   inference_service_ = std::make_unique<InferenceService>(context_);
   open_inference_service_ = std::make_unique<OpenInferenceService>(context_, "0.0.1");
   models_service_ = std::make_unique<ModelsService>(&state_, authenticator_.get());

@@ -18,12 +18,12 @@
 #include "server/active_calls.h"
 #include "server/admin_service.h"
 #include "server/authenticator.h"
+#include "server/call_set.h"
 #include "server/governor_control.h"
 #include "server/inference_service.h"
 #include "server/models_service.h"
 #include "server/open_inference_service.h"
 #include "server/scheduler_metrics.h"
-#include "server/stream_set.h"
 #include "server/tenant_directory.h"
 #include "snapvit/v1/admin.grpc.pb.h"
 #include "snapvit/v1/inference.grpc.pb.h"
@@ -95,7 +95,7 @@ class ServiceTest : public ::testing::Test {
   std::unique_ptr<TenantDirectory> tenants_;
   std::unique_ptr<Executor> executor_;
   ActiveCalls calls_;
-  StreamSet streams_;
+  CallSet call_set_{/*max_streams=*/8};
 
  private:
   std::ostringstream log_text_;

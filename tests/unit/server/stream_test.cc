@@ -101,7 +101,7 @@ TEST_F(StreamTest, ADrainEndsTheCallAfterTheLastReply) {
   Send("a");
   engine_.AwaitComputed(1);
   state_.SetPhase(Phase::kDraining, 0);
-  streams_.Drain();
+  call_set_.Drain();
   engine_.Open();
   const auto replies = ReadAll();
   EXPECT_EQ(replies.size(), 1U);

@@ -3,6 +3,8 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
 
 #include <chrono>
 
@@ -10,6 +12,7 @@
 #include "server/tls_certificates.h"
 #include "server/tls_credentials.h"
 #include "tests/testing/certificates.h"
+#include "tests/testing/http2_client.h"
 #include "tests/unit/server/service_fixture.h"
 
 namespace snapvit {
@@ -79,10 +82,7 @@ class TlsTest : public ServiceTest {
     ASSERT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);
   }
-  ~TlsTest() override {
-    if (listener_.server != nullptr) listener_.server->Shutdown();
-    listener_.server.reset();
-  }
+  ~TlsTest() override { StopGrpc(listener_); }
 
   // A call over a connection of its own. `certificate`: the client's; null: it has none.
   grpc::Status EmbedOver(const TestCertificate& authority, const TestCertificate* certificate,
@@ -102,6 +102,20 @@ class TlsTest : public ServiceTest {
     rpc.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
     v1::EmbedResponse response;
     return v1::Inference::NewStub(channel)->Embed(&rpc, TensorRequest(1), &response);
+  }
+
+  // Whether a client that offers this version alone, and for TLS 1.2 these ciphers, gets through.
+  bool ShakesHands(int version, const char* ciphers = "ALL:@SECLEVEL=0") const {
+    const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(
+        SSL_CTX_new(TLS_client_method()), &SSL_CTX_free);
+    SSL_CTX_set_min_proto_version(context.get(), version);
+    SSL_CTX_set_max_proto_version(context.get(), version);
+    SSL_CTX_set_cipher_list(context.get(), (std::string(ciphers) + ":@SECLEVEL=0").c_str());
+    SSL_CTX_set_alpn_protos(context.get(), reinterpret_cast<const unsigned char*>("\x02h2"), 3);
+    const std::unique_ptr<BIO, decltype(&BIO_free_all)> connection(
+        BIO_new_ssl_connect(context.get()), &BIO_free_all);
+    BIO_set_conn_hostname(connection.get(), listener_.address.ToString().c_str());
+    return BIO_do_handshake(connection.get()) == 1;
   }
 
   const TestCertificate authority_{"authority", ""};
@@ -175,6 +189,39 @@ TEST_F(TlsTest, ARenewedCertificateServesTheNextConnections) {
   EXPECT_TRUE(outcomes[1].ok()) << outcomes[1];
   EXPECT_TRUE(EmbedOver(next_authority, nullptr).ok());
   EXPECT_FALSE(EmbedOver(authority_, nullptr).ok());
+}
+
+TEST_F(TlsTest, CertificatesOutOfTheirTimeAreRefusedOnBothSides) {
+  StartTls(authority_.certificate());
+  for (const auto validity :
+       {TestCertificate::Validity::kExpired, TestCertificate::Validity::kNotYet}) {
+    const TestCertificate client("search", "DNS:search.example.com", &authority_, validity);
+    EXPECT_EQ(EmbedOver(authority_, &client).error_code(), grpc::StatusCode::UNAVAILABLE);
+    // A server that has one is not trusted, even by clients that trust its authority.
+    const TestCertificate server("server", kLocal, &authority_, validity);
+    folder().Write("server.crt", server.certificate());
+    folder().Write("server.key", server.key());
+    ASSERT_TRUE(certificates_->Reload().ok());
+    EXPECT_EQ(EmbedOver(authority_, &search_).error_code(), grpc::StatusCode::UNAVAILABLE);
+  }
+  folder().Write("server.crt", server_.certificate());
+  folder().Write("server.key", server_.key());
+  ASSERT_TRUE(certificates_->Reload().ok());
+  EXPECT_TRUE(EmbedOver(authority_, &search_).ok());
+}
+
+TEST_F(TlsTest, OldVersionsAndPlainConnectionsAreRefused) {
+  StartTls("");
+  EXPECT_FALSE(ShakesHands(TLS1_VERSION));
+  EXPECT_FALSE(ShakesHands(TLS1_1_VERSION));
+  EXPECT_TRUE(ShakesHands(TLS1_2_VERSION));
+  EXPECT_TRUE(ShakesHands(TLS1_3_VERSION));
+  // Ciphers without forward secrecy, without authentication, without encryption.
+  for (const char* ciphers : {"AES128-SHA", "AES128-GCM-SHA256", "aNULL", "eNULL"}) {
+    EXPECT_FALSE(ShakesHands(TLS1_2_VERSION, ciphers)) << ciphers;
+  }
+  Http2Connection plain(listener_.address.port);
+  EXPECT_TRUE(plain.AwaitClose());
 }
 
 }  // namespace

@@ -1,0 +1,46 @@
+// HeadRoom: connections of the HTTP listener on which a request is to come. Each holds a thread: if
+// there are too many, the one that has been silent for longest makes way.
+#ifndef SNAPVIT_SERVER_HEAD_ROOM_H_
+#define SNAPVIT_SERVER_HEAD_ROOM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "server/connection_socket.h"
+
+namespace snapvit {
+
+// Thread-safe.
+class HeadRoom {
+ public:
+  // `on_cut` is called, under a lock, when a connection had to make way; may be empty.
+  HeadRoom(size_t most, std::function<void()> on_cut) : most_(most), on_cut_(std::move(on_cut)) {}
+
+  // A thread has taken a connection of the listener at `local_port`. civetweb does not say yet
+  // which.
+  void Opened(uint16_t local_port) ABSL_LOCKS_EXCLUDED(mu_);
+  // A request has come on one of them; it is not to be cut until its answer was sent.
+  void RequestCame(const ConnectionEnds& connection) ABSL_LOCKS_EXCLUDED(mu_);
+  // The next one may come.
+  void RequestDone(const ConnectionEnds& connection) ABSL_LOCKS_EXCLUDED(mu_);
+  // One of those without a request is about to be closed.
+  void Closed() ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  void WaitLocked(uint16_t local_port) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const size_t most_;
+  const std::function<void()> on_cut_;
+  absl::Mutex mu_;
+  size_t waiting_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<ConnectionEnds> busy_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace snapvit
+
+#endif  // SNAPVIT_SERVER_HEAD_ROOM_H_
