@@ -69,9 +69,9 @@ TEST(DocsTest, BashCompletesEveryOptionAndItsValues) {
 }
 
 TEST(DocsTest, TheGuideNamesEveryEventOfTheLog) {
-  const ShellRun events =
-      RunShell("grep -hoE '(Info|Warning|Error|Debug)\\(\\s*\"[a-z_]+\"' " SNAPVIT_SOURCE_DIR
-               "/server/*.cc | grep -oE '\"[a-z_]+\"' | tr -d '\"' | sort -u");
+  const ShellRun events = RunShell(
+      "grep -hoE '(\\.|->)(Info|Warning|Error|Debug)\\(\\s*\"[a-z_]+\"' " SNAPVIT_SOURCE_DIR
+      "/server/*.cc | grep -oE '\"[a-z_]+\"' | tr -d '\"' | sort -u");
   ASSERT_EQ(events.status, 0);
   const std::string page = Page("operations.md");
   std::istringstream lines(events.output);

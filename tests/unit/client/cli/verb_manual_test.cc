@@ -30,7 +30,8 @@ std::string Manual(const std::string& form) {
 
 // The long flags of a help text.
 std::set<std::string> FlagsOf(const std::string& help) {
-  static const std::regex kFlag("(^|[ ,])(--[a-z][a-z-]*)");
+  // At the start of a line: texts name flags of other verbs, too.
+  static const std::regex kFlag("(^|\n) +(?:-[a-z],)?(--[a-z][a-z-]*)");
   std::set<std::string> flags;
   for (std::sregex_iterator it(help.begin(), help.end(), kFlag), end; it != end; ++it) {
     flags.insert((*it)[2]);

