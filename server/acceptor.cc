@@ -164,8 +164,8 @@ void Acceptor::Accept(int listener) {
       return;
     }
     if (!HasRoom()) {
+      Refuse(Refusal::kTooMany);  // counted by the time that the peer sees it
       close(connection);
-      Refuse(Refusal::kTooMany);
       continue;
     }
     const int yes = 1;
