@@ -2,8 +2,8 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -11,9 +11,14 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <utility>
 
 namespace snapvit {
 namespace {
+
+// States of linux/tcp.h's tcp_info, for which it has no names.
+constexpr int kTcpEstablished = 1;
+constexpr int kTcpCloseWait = 8;
 
 struct Endpoint {
   std::string address;  // numeric
@@ -43,16 +48,22 @@ std::optional<Endpoint> EndpointOf(int fd, decltype(getsockname)* get) {
   return std::nullopt;
 }
 
+// Nothing if `fd` is no TCP connection.
+std::optional<ConnectionEnds> EndsOf(int fd) {
+  const std::optional<Endpoint> peer = EndpointOf(fd, &getpeername);
+  if (!peer.has_value()) return std::nullopt;
+  const std::optional<Endpoint> local = EndpointOf(fd, &getsockname);
+  if (!local.has_value()) return std::nullopt;
+  return ConnectionEnds{local->port, peer->address, peer->port};
+}
+
 // Calls `visit` with every TCP connection of this process.
 void ForEachConnection(const std::function<void(int fd, const ConnectionEnds& ends)>& visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), &closedir);
   if (folder == nullptr) return;
   while (const dirent* entry = readdir(folder.get())) {
     const int fd = std::atoi(entry->d_name);  // "." and ".." become 0, which is no such socket
-    const std::optional<Endpoint> peer = EndpointOf(fd, &getpeername);
-    if (!peer.has_value()) continue;
-    const std::optional<Endpoint> local = EndpointOf(fd, &getsockname);
-    if (local.has_value()) visit(fd, {local->port, peer->address, peer->port});
+    if (const std::optional<ConnectionEnds> ends = EndsOf(fd)) visit(fd, *ends);
   }
 }
 
@@ -66,9 +77,10 @@ std::optional<int> FindConnectionSocket(const ConnectionEnds& connection) {
   return found;
 }
 
-std::optional<int> FindSilentSocket(uint16_t local_port, std::span<const ConnectionEnds> busy) {
-  std::optional<int> found;
-  uint32_t longest_ms = 0;
+std::optional<ConnectionSocket> FindSilentSocket(uint16_t local_port,
+                                                 std::span<const ConnectionEnds> busy) {
+  std::optional<ConnectionSocket> found;
+  std::pair<bool, uint32_t> most_silent;  // whether nothing has ever come; milliseconds since then
   ForEachConnection([&](int fd, const ConnectionEnds& ends) {
     tcp_info info = {};
     socklen_t size = sizeof(info);
@@ -80,12 +92,15 @@ std::optional<int> FindSilentSocket(uint16_t local_port, std::span<const Connect
     int unread = 0;
     if (ioctl(fd, FIONREAD, &unread) != 0 || unread > 0) return;
     // What was cut already is as good as gone.
-    if (info.tcpi_state != TCP_ESTABLISHED && info.tcpi_state != TCP_CLOSE_WAIT) return;
-    if (found.has_value() && info.tcpi_last_data_recv <= longest_ms) return;
-    found = fd;
-    longest_ms = info.tcpi_last_data_recv;
+    if (info.tcpi_state != kTcpEstablished && info.tcpi_state != kTcpCloseWait) return;
+    const std::pair silent(info.tcpi_bytes_received == 0, info.tcpi_last_data_recv);
+    if (found.has_value() && silent <= most_silent) return;
+    found = ConnectionSocket{fd, ends};
+    most_silent = silent;
   });
   return found;
 }
+
+bool IsStillOpen(const ConnectionSocket& socket) { return EndsOf(socket.fd) == socket.ends; }
 
 }  // namespace snapvit

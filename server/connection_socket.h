@@ -20,9 +20,19 @@ struct ConnectionEnds {
 // The file descriptor of the connection. While it is open there is exactly one.
 std::optional<int> FindConnectionSocket(const ConnectionEnds& connection);
 
-// Of the connections of this process at `local_port`, without those in `busy`, the descriptor of
-// the one on which nothing has come for the longest time, and nothing waits to be read.
-std::optional<int> FindSilentSocket(uint16_t local_port, std::span<const ConnectionEnds> busy);
+struct ConnectionSocket {
+  int fd = -1;
+  ConnectionEnds ends;
+};
+
+// Of the connections of this process at `local_port`, without those in `busy`, the one on which
+// nothing has come for the longest time, and nothing waits to be read; those on which nothing has
+// ever come before all others. (The kernel counts time in steps of milliseconds.)
+std::optional<ConnectionSocket> FindSilentSocket(uint16_t local_port,
+                                                 std::span<const ConnectionEnds> busy);
+
+// Whether the descriptor is still that connection's.
+bool IsStillOpen(const ConnectionSocket& socket);
 
 }  // namespace snapvit
 

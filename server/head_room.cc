@@ -7,10 +7,7 @@
 
 namespace snapvit {
 
-void HeadRoom::Opened(uint16_t local_port) {
-  absl::MutexLock lock(&mu_);
-  WaitLocked(local_port);
-}
+void HeadRoom::Opened(uint16_t local_port) { Wait(local_port); }
 
 void HeadRoom::RequestCame(const ConnectionEnds& connection) {
   absl::MutexLock lock(&mu_);
@@ -19,9 +16,11 @@ void HeadRoom::RequestCame(const ConnectionEnds& connection) {
 }
 
 void HeadRoom::RequestDone(const ConnectionEnds& connection) {
-  absl::MutexLock lock(&mu_);
-  busy_.erase(std::find(busy_.begin(), busy_.end(), connection));
-  WaitLocked(connection.local_port);
+  {
+    absl::MutexLock lock(&mu_);
+    busy_.erase(std::find(busy_.begin(), busy_.end(), connection));
+  }
+  Wait(connection.local_port);
 }
 
 void HeadRoom::Closed() {
@@ -29,13 +28,31 @@ void HeadRoom::Closed() {
   --waiting_;
 }
 
-void HeadRoom::WaitLocked(uint16_t local_port) {
-  if (++waiting_ <= most_) return;
+void HeadRoom::Wait(uint16_t local_port) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (++waiting_ <= most_) return;
+  }
+  absl::MutexLock search(&search_mu_);
+  // Again if it has got a request meanwhile.
+  while (const std::optional<ConnectionSocket> silent = FindSilentSocket(local_port, busy())) {
+    if (Cut(*silent)) return;
+  }
+}
+
+std::vector<ConnectionEnds> HeadRoom::busy() {
+  absl::MutexLock lock(&mu_);
+  return busy_;
+}
+
+bool HeadRoom::Cut(const ConnectionSocket& socket) {
+  absl::MutexLock lock(&mu_);
   // Under the lock: what waits stays open and without a request.
-  const std::optional<int> silent = FindSilentSocket(local_port, busy_);
-  if (!silent.has_value()) return;
-  shutdown(*silent, SHUT_RDWR);
+  if (std::find(busy_.begin(), busy_.end(), socket.ends) != busy_.end()) return false;
+  if (!IsStillOpen(socket)) return false;
+  shutdown(socket.fd, SHUT_RDWR);
   if (on_cut_) on_cut_();
+  return true;
 }
 
 }  // namespace snapvit

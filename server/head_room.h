@@ -32,11 +32,16 @@ class HeadRoom {
   void Closed() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  void WaitLocked(uint16_t local_port) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // One more waits for a request.
+  void Wait(uint16_t local_port) ABSL_LOCKS_EXCLUDED(search_mu_, mu_);
+  std::vector<ConnectionEnds> busy() ABSL_LOCKS_EXCLUDED(mu_);
+  // False if it has a request, or is gone.
+  bool Cut(const ConnectionSocket& socket) ABSL_LOCKS_EXCLUDED(mu_);
 
   const size_t most_;
   const std::function<void()> on_cut_;
-  absl::Mutex mu_;
+  absl::Mutex search_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one search for who is silent at a time
+  absl::Mutex mu_;                                   // never held for long: requests wait for it
   size_t waiting_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<ConnectionEnds> busy_ ABSL_GUARDED_BY(mu_);
 };
