@@ -129,12 +129,12 @@ double ConnectionsOf(const GrpcListener& listener) {
   return listener.acceptor == nullptr ? 0 : static_cast<double>(listener.acceptor->connections());
 }
 
-// Health checkers ask for the whole server or for one service; all follow the model, but for
-// `liveness`: a server that loads or drains must not be killed for it.
+// Health checkers ask for the whole server ("") or for one service; all follow the model, but for
+// `liveness`: a server that loads or drains must not be killed for it. Each by its name: setting
+// all at once would take liveness along.
 void TellHealth(grpc::Server& server, bool serving) {
-  server.GetHealthCheckService()->SetServingStatus(serving);  // of all that are known
   server.GetHealthCheckService()->SetServingStatus("liveness", true);
-  for (const char* service : {"readiness", "snapvit.v1.Inference", "snapvit.v1.Models",
+  for (const char* service : {"", "readiness", "snapvit.v1.Inference", "snapvit.v1.Models",
                               "inference.GRPCInferenceService"}) {
     server.GetHealthCheckService()->SetServingStatus(service, serving);
   }
