@@ -9,13 +9,26 @@ constexpr int kTileRows = 6;
 // Columns that the vectors of a tile cover.
 constexpr int kTileColumns = kTileVectors * kLanes;
 
-// What is done with elements of type T; each file that includes this defines its own.
+// What is done with elements of type T: of f32 here, of others in the file that includes this.
 //   MulAdd(sum, value, weights)   sum + value·weights in every lane, of words
 //   Store(out, mask, x)           of f32 as T
 //   TwoRows(a, b, mask)           a register of words: of a alone, or of a and b (null: zeros)
 //   ToFloat(x), kExpDegree        of Exp2, for weights that are stored as T
 template <typename T>
 struct Element;
+
+template <>
+struct Element<float> {
+  static constexpr int kExpDegree = 6;
+  static Floats MulAdd(Floats sum, Words value, Words weights) {
+    return MultiplyAdd(AsFloats(value), AsFloats(weights), sum);
+  }
+  static void Store(float* out, const Mask& mask, Floats x) { snapvit::Store(out, mask, x); }
+  static Words TwoRows(const float* a, const float* /*b*/, const Mask& mask) {
+    return AsWords(Load(mask, a));
+  }
+  static float ToFloat(float x) { return x; }
+};
 
 template <typename T>
 int64_t WordsOf(int64_t values) {

@@ -29,23 +29,6 @@
 // clang-format on
 
 namespace snapvit {
-namespace {
-
-template <>
-struct Element<float> {
-  static constexpr int kExpDegree = 6;
-  static Floats MulAdd(Floats sum, Words value, Words weights) {
-    return MultiplyAdd(AsFloats(value), AsFloats(weights), sum);
-  }
-  static void Store(float* out, Mask mask, Floats x) { snapvit::Store(out, mask, x); }
-  static Words TwoRows(const float* a, const float* /*b*/, Mask mask) {
-    return AsWords(Load(mask, a));
-  }
-  static float ToFloat(float x) { return x; }
-};
-
-}  // namespace
-
 const Kernels<float>& Avx512Kernels() {
   static constexpr Kernels<float> kTable = MakeTable<float>("AVX-512");
   return kTable;
