@@ -1,5 +1,5 @@
-// Metrics: every Prometheus metric of the server. Names, labels and buckets are declared in the
-// table at the top of metrics.cc; the rest of the server records events in plain types.
+// Metrics: every Prometheus metric of the server. Names, label values and buckets are declared in
+// metric_table.h; the rest of the server records events in plain types.
 #ifndef SNAPVIT_SERVER_METRICS_H_
 #define SNAPVIT_SERVER_METRICS_H_
 

@@ -183,7 +183,7 @@ def check_ports(results: Results) -> None:
 
 def check_metrics(results: Results) -> None:
     """Metrics that deploy/ selects by are declared by the server."""
-    declared = set(re.findall(r'"(snapvit_\w+)"', (ROOT / "server" / "metrics.cc").read_text()))
+    declared = set(re.findall(r'"(snapvit_\w+)"', (ROOT / "server" / "metric_table.h").read_text()))
     for file in sorted([*manifests(), DEPLOY / "kubernetes" / "prometheus-adapter.yaml"]):
         # Names of metrics have more than one word; snapvit_server and the like are none.
         used = set(re.findall(r"\bsnapvit_[a-z]+_[a-z_]+\b", file.read_text()))
