@@ -10,24 +10,21 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
-#include <functional>
-#include <limits>
-#include <map>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/random.h"
-#include "core/base/sha256.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "inference/grpc_service.grpc.pb.h"
 #include "snapvit/v1/inference.grpc.pb.h"
 #include "snapvit/v1/models.grpc.pb.h"
 #include "tests/e2e/soak_references.h"
+#include "tests/e2e/soak_requests.h"
+#include "tests/e2e/soak_timer.h"
 
 namespace snapvit {
 namespace {
@@ -37,24 +34,12 @@ using inference::ModelInferRequest;
 using inference::ModelInferResponse;
 using ContextPtr = std::shared_ptr<grpc::ClientContext>;
 
-constexpr char kWalkIn[] = "walkin";  // has no limits
-const char* const kStayers[] = {kWalkIn, "search", "backfill", "metered"};
 constexpr int kConnections = 4;
-constexpr uint32_t kBestClasses = 3;
 constexpr int kMostStreamMessages = 20;
 // Microseconds until a caller who was refused asks again, on average.
 constexpr int kBackOff = 50'000;
 // Longer than anything takes: whoever waits so long has found an error.
 constexpr auto kPatience = std::chrono::minutes(2);
-
-std::string KeyOf(const std::string& tenant) { return tenant + "-key"; }
-
-std::string TenantText(const std::string& name, const std::string& settings) {
-  Sha256 hash;
-  const std::string key = KeyOf(name);
-  hash.Add(key.data(), key.size());
-  return absl::StrCat("  ", name, ":\n    keys: sha256:", hash.HexDigest(), "\n", settings);
-}
 
 ContextPtr MakeContext(const std::string& key) {
   auto context = std::make_shared<grpc::ClientContext>();
@@ -89,77 +74,12 @@ bool CountsImages(grpc::StatusCode code) {
          code == grpc::StatusCode::INTERNAL || code == grpc::StatusCode::UNAVAILABLE;
 }
 
-// Other tenants' requests may be refused before their images are looked at.
-bool HasFaults(Random& random, const std::string& tenant) {
-  return tenant == kWalkIn && random.Below(3) == 0;
-}
-
 double Double(const ModelInferResponse& response, const char* name) {
   const auto found = response.parameters().find(name);
   return found == response.parameters().end() ? 0 : found->second.double_param();
 }
 
-// Runs functions at their times.
-class Timer {
- public:
-  Timer() : thread_([this] { Run(); }) {}
-  // What is not due yet is dropped.
-  ~Timer() {
-    {
-      const std::scoped_lock lock(mu_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-
-  void After(std::chrono::microseconds time, std::function<void()> function) {
-    {
-      const std::scoped_lock lock(mu_);
-      functions_.emplace(std::chrono::steady_clock::now() + time, std::move(function));
-    }
-    changed_.notify_all();
-  }
-
- private:
-  void Run() {
-    std::unique_lock lock(mu_);
-    while (!stopping_) {
-      if (functions_.empty()) {
-        changed_.wait(lock);
-        continue;
-      }
-      const auto next = functions_.begin();
-      if (next->first > std::chrono::steady_clock::now()) {
-        changed_.wait_until(lock, std::chrono::steady_clock::time_point(next->first));
-        continue;
-      }
-      const std::function<void()> function = std::move(next->second);
-      functions_.erase(next);
-      lock.unlock();
-      function();
-      lock.lock();
-    }
-  }
-
-  std::mutex mu_;
-  std::condition_variable changed_;
-  std::multimap<std::chrono::steady_clock::time_point, std::function<void()>> functions_;
-  bool stopping_ = false;
-  std::thread thread_;
-};
-
 }  // namespace
-
-std::string SoakTenants(double gflop) {
-  return absl::StrCat(
-      "tenants:\n", TenantText(kWalkIn, ""),
-      TenantText("search",
-                 "    weight: 3\n    default_budget: 0.8\n    floor: 0.5\n    ceiling: 0.9\n"),
-      TenantText("backfill", "    priority: batch\n    concurrency: 24\n"),
-      TenantText("metered", absl::StrCat("    rate_gflops: ", 60 * gflop, "\n")),
-      TenantText(kLeaver, ""));
-}
 
 class SoakLoad::State {
  public:
@@ -194,12 +114,6 @@ class SoakLoad::State {
   void Malformed(Caller& caller);
   void Unreadable(Caller& caller);
 
-  std::string PickTenant(Random& random) const;
-  v1::Budget PickBudget(Random& random) const;
-  // Adds images to `request`; their indices. Of a request that fails as a whole a caller cannot
-  // tell whether one of its images was found to be broken before: such an image comes alone.
-  template <typename Request>
-  std::vector<int> AddImages(Random& random, bool with_faults, Request& request) const;
   // Of kLeaver: it will not wait for the end.
   void Hurry(Random& random, const ContextPtr& context);
 
@@ -221,7 +135,7 @@ class SoakLoad::State {
   std::vector<std::unique_ptr<GRPCInferenceService::Stub>> open_stubs_;
   std::vector<std::unique_ptr<grpc::GenericStub>> generic_stubs_;
   std::vector<std::unique_ptr<Caller>> callers_;
-  std::unique_ptr<Timer> timer_;
+  std::unique_ptr<SoakTimer> timer_;
 
   std::atomic<bool> stopping_ = false;
   std::mutex mu_;
@@ -240,7 +154,7 @@ SoakLoad::State::State(Options given) : options(std::move(given)) {
     open_stubs_.push_back(GRPCInferenceService::NewStub(channel));
     generic_stubs_.push_back(std::make_unique<grpc::GenericStub>(channel));
     if (i > 0) continue;
-    const ContextPtr context = MakeContext(KeyOf(kWalkIn));
+    const ContextPtr context = MakeContext(SoakKeyOf(kWalkIn));
     v1::ModelInfo model;
     EXPECT_TRUE(v1::Models::NewStub(channel)->GetModel(context.get(), {}, &model).ok());
     references = std::make_unique<SoakReferences>(*stubs_[0], model, kWalkIn, tally);
@@ -248,7 +162,7 @@ SoakLoad::State::State(Options given) : options(std::move(given)) {
 }
 
 void SoakLoad::State::Start() {
-  timer_ = std::make_unique<Timer>();
+  timer_ = std::make_unique<SoakTimer>();
   running_ = options.callers;
   for (int i = 0; i < options.callers; ++i) {
     callers_.push_back(std::make_unique<Caller>());
@@ -280,8 +194,8 @@ class SoakLoad::State::StreamCall final
       : load_(*load),
         caller_(*caller),
         random_(caller->random.Bits()),
-        tenant_(load->PickTenant(random_)),
-        context_(MakeContext(KeyOf(tenant_))),
+        tenant_(PickTenant(random_)),
+        context_(MakeContext(SoakKeyOf(tenant_))),
         left_(1 + random_.Below(kMostStreamMessages)),
         half_closes_(tenant_ != kLeaver || random_.Below(2) == 0) {
     if (tenant_ == kLeaver) load_.Hurry(random_, context_);
@@ -297,7 +211,7 @@ class SoakLoad::State::StreamCall final
     request_.Clear();
     const int image = random_.Below(load_.references->good_images());
     *request_.add_images() = load_.references->images()[image].image;
-    *request_.mutable_budget() = load_.PickBudget(random_);
+    *request_.mutable_budget() = PickBudget(random_, load_.references->model());
     request_.set_id(absl::StrCat(image));
     if (tenant_ == kLeaver) ++load_.leaver_sent;
     ++sent_;
@@ -362,58 +276,6 @@ void SoakLoad::State::Next(Caller& caller) {
   new StreamCall(this, &caller);  // deletes itself
 }
 
-std::string SoakLoad::State::PickTenant(Random& random) const {
-  return random.Below(8) == 0 ? kLeaver : kStayers[random.Below(4)];
-}
-
-v1::Budget SoakLoad::State::PickBudget(Random& random) const {
-  v1::Budget budget;
-  switch (random.Below(12)) {
-    case 0:
-    case 1:
-      break;  // the tenant's default
-    case 2:
-      budget.set_sparsity(random.Uniform(0, 0.7));
-      break;
-    case 3:
-      budget.set_gflops(references->model().gflops() * random.Uniform(0.2, 1.1));
-      break;
-    case 4:
-      budget.mutable_latency()->set_nanos(1 + random.Below(100'000'000));
-      break;
-    case 5:
-      budget.set_fidelity(random.Uniform(0.8, 1));
-      break;
-    case 6:
-      budget.mutable_ratios()->set_mlp(random.Uniform(0, 0.6));
-      budget.mutable_ratios()->set_heads(random.Uniform(0, 0.6));
-      break;
-    default:
-      budget.set_compute(random.Uniform(0.2, 1));
-  }
-  if (random.Below(6) == 0) budget.set_floor_compute(random.Uniform(0.2, 0.9));
-  if (random.Below(12) == 0) budget.set_strict(true);
-  return budget;
-}
-
-template <typename Request>
-std::vector<int> SoakLoad::State::AddImages(Random& random, bool with_faults,
-                                            Request& request) const {
-  std::vector<int> indices;
-  const int count = 1 + random.Below(random.Below(4) + 1);
-  while (static_cast<int>(indices.size()) < count) {
-    const std::vector<SoakImage>& images = references->images();
-    const int choice = with_faults ? static_cast<int>(images.size()) : references->good_images();
-    const int index = random.Below(choice);
-    const bool alone = images[index].fault == SoakFault::kWhenDecoded;
-    if (alone && !indices.empty()) continue;
-    indices.push_back(index);
-    *request.add_images() = images[index].image;
-    if (alone) break;
-  }
-  return indices;
-}
-
 void SoakLoad::State::Hurry(Random& random, const ContextPtr& context) {
   const auto patience = std::chrono::microseconds(random.Below(30'000));
   if (random.Below(2) == 0) {
@@ -433,7 +295,7 @@ void SoakLoad::State::Send(Caller& caller, const std::string& tenant, const std:
   };
   auto call = std::make_shared<Call>();
   call->request = std::move(request);
-  call->context = MakeContext(KeyOf(tenant));
+  call->context = MakeContext(SoakKeyOf(tenant));
   if (tenant == kLeaver) {
     Hurry(caller.random, call->context);
     ++leaver_sent;
@@ -454,17 +316,7 @@ void SoakLoad::State::Send(Caller& caller, const std::string& tenant, const std:
 }
 
 void SoakLoad::State::Embed(Caller& caller) {
-  Random& random = caller.random;
-  const std::string tenant = PickTenant(random);
-  v1::EmbedRequest request;
-  const std::vector<int> images = AddImages(random, HasFaults(random, tenant), request);
-  *request.mutable_budget() = PickBudget(random);
-  request.set_id(absl::StrCat(random.Bits()));
-  // Several may end for several reasons, of which a caller is told one.
-  if (images.size() == 1 && random.Below(4) == 0) {
-    request.mutable_timeout()->set_nanos(1 + random.Below(60'000'000));
-  }
-  if (random.Below(8) == 0) request.mutable_output()->set_dimensions(1 + random.Below(8));
+  auto [tenant, request, images] = RandomEmbed(caller.random, *references);
   const std::string id = request.id();
   Send<v1::EmbedRequest, v1::EmbedResponse>(
       caller, tenant, "embed",
@@ -472,7 +324,7 @@ void SoakLoad::State::Embed(Caller& caller) {
         caller.stub->async()->Embed(context, sent, reply, std::move(done));
       },
       std::move(request), images,
-      [this, tenant, id](const v1::EmbedResponse& reply, const std::vector<int>& of) {
+      [this, tenant = tenant, id](const v1::EmbedResponse& reply, const std::vector<int>& of) {
         EXPECT_EQ(reply.id(), id);
         ASSERT_EQ(reply.items_size(), static_cast<int>(of.size()));
         for (size_t i = 0; i < of.size(); ++i) CountItem(tenant, of[i], reply.items(i));
@@ -480,49 +332,28 @@ void SoakLoad::State::Embed(Caller& caller) {
 }
 
 void SoakLoad::State::Classify(Caller& caller) {
-  Random& random = caller.random;
-  const std::string tenant = PickTenant(random);
-  v1::ClassifyRequest request;
-  const std::vector<int> images = AddImages(random, HasFaults(random, tenant), request);
-  *request.mutable_budget() = PickBudget(random);
-  request.set_top_k(kBestClasses);
+  auto [tenant, request, images] = RandomClassify(caller.random, *references);
   Send<v1::ClassifyRequest, v1::ClassifyResponse>(
       caller, tenant, "classify",
       [&caller](auto* context, auto* sent, auto* reply, auto done) {
         caller.stub->async()->Classify(context, sent, reply, std::move(done));
       },
       std::move(request), images,
-      [this, tenant](const v1::ClassifyResponse& reply, const std::vector<int>& of) {
+      [this, tenant = tenant](const v1::ClassifyResponse& reply, const std::vector<int>& of) {
         ASSERT_EQ(reply.items_size(), static_cast<int>(of.size()));
         for (size_t i = 0; i < of.size(); ++i) CountItem(tenant, of[i], reply.items(i));
       });
 }
 
-// One image a request: of several there is one receipt.
 void SoakLoad::State::Infer(Caller& caller) {
-  Random& random = caller.random;
-  const std::string tenant = PickTenant(random);
-  int image = 0;
-  do {
-    image = random.Below(references->good_images());
-  } while (!references->images()[image].image.has_encoded());
-  ModelInferRequest request;
-  request.set_model_name(references->model().name());
-  request.set_id(absl::StrCat(random.Bits()));
-  auto* input = request.add_inputs();
-  input->set_name("image");
-  input->set_datatype("BYTES");
-  input->add_shape(1);
-  input->mutable_contents()->add_bytes_contents(references->images()[image].image.encoded());
-  request.add_outputs()->set_name("embedding");
-  (*request.mutable_parameters())["budget"].set_double_param(random.Uniform(0.2, 1));
+  auto [tenant, request, images] = RandomInfer(caller.random, *references);
   Send<ModelInferRequest, ModelInferResponse>(
       caller, tenant, "infer",
       [&caller](auto* context, auto* sent, auto* reply, auto done) {
         caller.open_stub->async()->ModelInfer(context, sent, reply, std::move(done));
       },
-      std::move(request), {image},
-      [this, tenant](const ModelInferResponse& reply, const std::vector<int>& of) {
+      std::move(request), images,
+      [this, tenant = tenant](const ModelInferResponse& reply, const std::vector<int>& of) {
         v1::Receipt receipt;
         receipt.set_requested_compute(Double(reply, "requested_compute"));
         receipt.set_served_compute(Double(reply, "served_compute"));
@@ -539,40 +370,14 @@ void SoakLoad::State::Infer(Caller& caller) {
       });
 }
 
-// Requests that the server refuses.
 void SoakLoad::State::Malformed(Caller& caller) {
-  Random& random = caller.random;
-  std::string tenant = kWalkIn;
-  v1::EmbedRequest request;
-  *request.add_images() = references->images()[0].image;
-  switch (random.Below(7)) {
-    case 0:
-      request.mutable_budget()->set_compute(random.Uniform(1.5, 9));
-      break;
-    case 1:
-      request.mutable_budget()->set_compute(std::numeric_limits<double>::quiet_NaN());
-      break;
-    case 2:
-      request.set_model("another");
-      break;
-    case 3:
-      request.clear_images();
-      break;
-    case 4:
-      for (int i = 0; i < 200; ++i) request.add_images();
-      break;
-    case 5:
-      request.mutable_output()->set_dimensions(1'000'000);
-      break;
-    default:
-      tenant = "other";  // what callers with an unknown key are counted as
-  }
+  auto [tenant, request, images] = RandomMalformed(caller.random, *references);
   Send<v1::EmbedRequest, v1::EmbedResponse>(
       caller, tenant, "embed",
       [&caller](auto* context, auto* sent, auto* reply, auto done) {
         caller.stub->async()->Embed(context, sent, reply, std::move(done));
       },
-      std::move(request), {},
+      std::move(request), images,
       [](const v1::EmbedResponse& /*reply*/, const std::vector<int>& /*of*/) {
         ADD_FAILURE() << "a malformed request was answered";
       });
@@ -583,7 +388,7 @@ void SoakLoad::State::Unreadable(Caller& caller) {
   struct Call {
     grpc::ByteBuffer request;
     grpc::ByteBuffer response;
-    ContextPtr context = MakeContext(KeyOf(kWalkIn));
+    ContextPtr context = MakeContext(SoakKeyOf(kWalkIn));
   };
   auto call = std::make_shared<Call>();
   const bool too_large = caller.random.Below(50) == 0;

@@ -10,16 +10,10 @@
 #include <memory>
 #include <string>
 
+#include "tests/e2e/soak_requests.h"
 #include "tests/e2e/soak_tally.h"
 
 namespace snapvit {
-
-// A tenant whose callers cancel their calls, or wait for too short a time: they do not see how the
-// server has counted them.
-inline constexpr char kLeaver[] = "leaver";
-
-// The tenants file of a load. `gflop`: of one image on the dense model.
-std::string SoakTenants(double gflop);
 
 // Start() and Stop() are called once each, by one thread.
 class SoakLoad {
