@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 namespace snapvit {
@@ -77,10 +78,14 @@ std::optional<int> FindConnectionSocket(const ConnectionEnds& connection) {
   return found;
 }
 
-std::optional<ConnectionSocket> FindSilentSocket(uint16_t local_port,
-                                                 std::span<const ConnectionEnds> busy) {
-  std::optional<ConnectionSocket> found;
-  std::pair<bool, uint32_t> most_silent;  // whether nothing has ever come; milliseconds since then
+std::vector<ConnectionSocket> FindSilentSockets(uint16_t local_port,
+                                                std::span<const ConnectionEnds> busy) {
+  struct Silent {
+    bool has_spoken = false;
+    uint32_t milliseconds = 0;
+    ConnectionSocket socket;
+  };
+  std::vector<Silent> found;
   ForEachConnection([&](int fd, const ConnectionEnds& ends) {
     tcp_info info = {};
     socklen_t size = sizeof(info);
@@ -93,12 +98,14 @@ std::optional<ConnectionSocket> FindSilentSocket(uint16_t local_port,
     if (ioctl(fd, FIONREAD, &unread) != 0 || unread > 0) return;
     // What was cut already is as good as gone.
     if (info.tcpi_state != kTcpEstablished && info.tcpi_state != kTcpCloseWait) return;
-    const std::pair silent(info.tcpi_bytes_received == 0, info.tcpi_last_data_recv);
-    if (found.has_value() && silent <= most_silent) return;
-    found = ConnectionSocket{fd, ends};
-    most_silent = silent;
+    found.push_back({info.tcpi_bytes_received > 0, info.tcpi_last_data_recv, {fd, ends}});
   });
-  return found;
+  std::stable_sort(found.begin(), found.end(), [](const Silent& a, const Silent& b) {
+    return std::tuple(a.has_spoken, b.milliseconds) < std::tuple(b.has_spoken, a.milliseconds);
+  });
+  std::vector<ConnectionSocket> sockets;
+  for (Silent& silent : found) sockets.push_back(std::move(silent.socket));
+  return sockets;
 }
 
 bool IsStillOpen(const ConnectionSocket& socket) { return EndsOf(socket.fd) == socket.ends; }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace snapvit {
 
@@ -25,11 +26,11 @@ struct ConnectionSocket {
   ConnectionEnds ends;
 };
 
-// Of the connections of this process at `local_port`, without those in `busy`, the one on which
-// nothing has come for the longest time, and nothing waits to be read; those on which nothing has
-// ever come before all others. (The kernel counts time in steps of milliseconds.)
-std::optional<ConnectionSocket> FindSilentSocket(uint16_t local_port,
-                                                 std::span<const ConnectionEnds> busy);
+// Of the connections of this process at `local_port`, without those in `busy`, the ones on which
+// nothing waits to be read, the most silent first: those on which nothing has ever come, then by
+// the time since something has. (The kernel counts it in milliseconds.)
+std::vector<ConnectionSocket> FindSilentSockets(uint16_t local_port,
+                                                std::span<const ConnectionEnds> busy);
 
 // Whether the descriptor is still that connection's.
 bool IsStillOpen(const ConnectionSocket& socket);

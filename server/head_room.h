@@ -1,5 +1,5 @@
 // HeadRoom: connections of the HTTP listener on which a request is to come. Each holds a thread: if
-// there are too many, the one that has been silent for longest makes way.
+// too many of them are silent, those that have been so for longest make way.
 #ifndef SNAPVIT_SERVER_HEAD_ROOM_H_
 #define SNAPVIT_SERVER_HEAD_ROOM_H_
 
@@ -18,8 +18,10 @@ namespace snapvit {
 // Thread-safe.
 class HeadRoom {
  public:
-  // `on_cut` is called, under a lock, when a connection had to make way; may be empty.
-  HeadRoom(size_t most, std::function<void()> on_cut) : most_(most), on_cut_(std::move(on_cut)) {}
+  // `most` connections may be silent; the listener has `threads`. `on_cut` is called, under a lock,
+  // when a connection had to make way; may be empty.
+  HeadRoom(size_t most, size_t threads, std::function<void()> on_cut)
+      : most_(most), threads_(threads), on_cut_(std::move(on_cut)) {}
 
   // A thread has taken a connection of the listener at `local_port`. civetweb does not say yet
   // which.
@@ -32,13 +34,15 @@ class HeadRoom {
   void Closed() ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  // One more waits for a request.
-  void Wait(uint16_t local_port) ABSL_LOCKS_EXCLUDED(search_mu_, mu_);
+  // Cuts the silent connections above `most_`, the most silent first; returns how many there were.
+  size_t CutSilent(uint16_t local_port) ABSL_LOCKS_EXCLUDED(search_mu_, mu_);
   std::vector<ConnectionEnds> busy() ABSL_LOCKS_EXCLUDED(mu_);
-  // False if it has a request, or is gone.
-  bool Cut(const ConnectionSocket& socket) ABSL_LOCKS_EXCLUDED(mu_);
+  // Nothing if it has a request, or is gone.
+  void Cut(const ConnectionSocket& socket) ABSL_LOCKS_EXCLUDED(mu_);
+  bool IsRoomy() ABSL_LOCKS_EXCLUDED(mu_);
 
   const size_t most_;
+  const size_t threads_;
   const std::function<void()> on_cut_;
   absl::Mutex search_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one search for who is silent at a time
   absl::Mutex mu_;                                   // never held for long: requests wait for it

@@ -21,6 +21,11 @@ constexpr int kDropThreads = 8;
 // For connections on which no request has come yet: idle ones, and clients that send slowly.
 constexpr int kHeadThreads = 16;
 
+int ThreadsOf(const HttpServer::Options& options) {
+  // As many may be taken up by answers that their clients do not take.
+  return 2 * options.threads + kDropThreads + kHeadThreads;
+}
+
 HttpResponse Error(int status, const std::string& message) {
   // Both parts are ours or printable already; quotes and backslashes are the only characters left
   // to escape.
@@ -41,8 +46,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   std::call_once(initialised, [] { mg_init_library(0); });
 
   const std::string address = options.address.ToString();
-  // As many may be taken up by answers that their clients do not take.
-  const std::string threads = std::to_string(2 * options.threads + kDropThreads + kHeadThreads);
+  const std::string threads = std::to_string(ThreadsOf(options));
   const std::string head_bytes = std::to_string(options.max_head_bytes);
   auto server = std::unique_ptr<HttpServer>(new HttpServer(std::move(options)));
 
@@ -90,7 +94,7 @@ HttpServer::HttpServer(Options options)
     : address_(std::move(options.address)),
       routes_(std::move(options.routes)),
       calls_(std::move(options.calls)),
-      heads_(kHeadThreads, std::move(options.on_head_cut)),
+      heads_(kHeadThreads, ThreadsOf(options), std::move(options.on_head_cut)),
       answers_(options.threads, std::move(options.on_answer_cut)) {}
 
 HttpServer::~HttpServer() {

@@ -110,8 +110,15 @@ TEST_F(HostileGrpcTest, ConnectionsAboveTheLimitAreClosedAtOnce) {
 }
 
 TEST_F(HostileGrpcTest, AProcessWithoutDescriptorsListensAgainWhenThereAreSome) {
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+  GTEST_SKIP() << "UBSan needs a descriptor when it first looks at the type of an object (vptr)";
+#endif
+#endif
   Listen();
-  const int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // Another thread may yet let a descriptor go, and one of them gets it.
+  std::array<int, 8> clients;
+  for (int& client : clients) client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
   close(next);
   rlimit before = {};
@@ -123,12 +130,14 @@ TEST_F(HostileGrpcTest, AProcessWithoutDescriptorsListensAgainWhenThereAreSome) 
   address.sin_family = AF_INET;
   address.sin_port = htons(port());
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(connect(client, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  for (const int client : clients) {
+    EXPECT_EQ(connect(client, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
   while (no_descriptor_ == 0) std::this_thread::yield();
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_TRUE(HonestCall().ok());
-  while (listener_.acceptor->connections() == 0) std::this_thread::yield();
-  close(client);
+  while (listener_.acceptor->connections() < clients.size()) std::this_thread::yield();
+  for (const int client : clients) close(client);
 }
 
 TEST_F(HostileGrpcTest, AConnectionThatSaysNothingIsClosed) {
