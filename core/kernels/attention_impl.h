@@ -8,7 +8,7 @@ template <typename T>
 struct AttentionSpace {
   AlignedVector<uint32_t> keys;    // panels of 64 keys: [words of head_dim][64]
   AlignedVector<uint32_t> values;  // panels of 64 components: [words of tokens][64]
-  AlignedVector<float> scores;     // [kTileRows][tokens, whole panels]
+  AlignedVector<float> scores;     // [rows of a tile][tokens, whole panels]
   AlignedVector<T> weights;        // softmax of the scores
 };
 
@@ -21,15 +21,30 @@ AttentionSpace<T>& ThreadSpace() {
 // One head of one image.
 template <typename T>
 struct Head {
+  Head(const AttentionCall<T>& attention, int64_t image, int64_t head, int64_t step)
+      : call(attention),
+        query(call.qkv + image * call.tokens * call.stride + head * 3 * call.head_dim),
+        key(query + call.head_dim),
+        value(key + call.head_dim),
+        out(call.out + image * call.queries * call.out_stride + head * call.head_dim),
+        space(ThreadSpace<T>()),
+        word_step(step) {}
+
   const AttentionCall<T>& call;
   const T* query;
   const T* key;
   const T* value;
   T* out;
   AttentionSpace<T>& space;
+  int64_t word_step;  // panels have whole steps of words, filled up with zeros
 
-  int64_t words() const { return WordsOf<T>(call.head_dim); }
+  // Words of a query or key, and of a component of all values.
+  int64_t words() const { return Filled(WordsOf<T>(call.head_dim)); }
+  int64_t token_words() const { return Filled(WordsOf<T>(call.tokens)); }
   int64_t padded_tokens() const { return DivideUp(call.tokens, kPanel) * kPanel; }
+
+ private:
+  int64_t Filled(int64_t words) const { return DivideUp(words, word_step) * word_step; }
 };
 
 // Keys become columns: squares of as many keys and words as a register has lanes are turned.
@@ -40,7 +55,7 @@ void PackKeys(const Head<T>& head) {
   for (int64_t token = 0; token < head.padded_tokens(); token += kLanes) {
     uint32_t* out = head.space.keys.data() + token / kPanel * words * kPanel + token % kPanel;
     for (int64_t word = 0; word < words; word += kLanes) {
-      const Mask mask = FirstLanes(words - word);
+      const Mask mask = FirstLanes(WordsOf<T>(head.call.head_dim) - word);
       Words square[kLanes];
       for (int64_t i = 0; i < kLanes; ++i) {
         const T* in = head.key + (token + i) * head.call.stride + word * kValuesOfWord<T>;
@@ -56,7 +71,7 @@ void PackKeys(const Head<T>& head) {
 
 template <typename T>
 void PackValues(const Head<T>& head) {
-  const int64_t tokens = head.call.tokens, words = WordsOf<T>(tokens);
+  const int64_t tokens = head.call.tokens, words = head.token_words();
   head.space.values.Reserve(DivideUp(head.call.head_dim, kPanel) * words * kPanel);
   for (int64_t word = 0; word < words; ++word) {
     const int64_t token = word * kValuesOfWord<T>;
@@ -64,8 +79,9 @@ void PackValues(const Head<T>& head) {
     const T* next = token + 1 < tokens ? in + head.call.stride : nullptr;
     for (int64_t d = 0; d < head.call.head_dim; d += kLanes) {
       uint32_t* out = head.space.values.data() + d / kPanel * words * kPanel + word * kPanel;
-      StoreWords(out + d % kPanel, Element<T>::TwoRows(in + d, next == nullptr ? nullptr : next + d,
-                                                       FirstLanes(head.call.head_dim - d)));
+      const Mask mask = FirstLanes(token < tokens ? head.call.head_dim - d : 0);
+      StoreWords(out + d % kPanel,
+                 Element<T>::TwoRows(in + d, next == nullptr ? nullptr : next + d, mask));
     }
   }
 }
@@ -113,7 +129,7 @@ float Softmax(const Head<T>& head, int row) {
 template <typename T, int R, int V>
 void Weigh(const Head<T>& head, int64_t query, const float* inverse_sums, int first) {
   Tile<T, R, V> tile;
-  const int64_t words = WordsOf<T>(head.call.tokens);
+  const int64_t words = head.token_words();
   const uint32_t* values = head.space.values.data() + first / kPanel * words * kPanel;
   tile.template Accumulate<false>(head.space.weights.data(), head.padded_tokens(),
                                   values + first % kPanel, kPanel, words);
@@ -154,18 +170,22 @@ void RunHead(const Head<T>& head) {
   }
 }
 
-template <typename T>
-void Attention(const AttentionCall<T>& call, const Parallel& parallel) {
+// run_head(image, head) on the threads.
+template <typename T, typename RunHead>
+void ForEachHead(const AttentionCall<T>& call, const Parallel& parallel, const RunHead& run_head) {
   const int64_t total = int64_t{call.images} * call.heads;
   parallel.run([&](int thread) {
     const int64_t end = total * (thread + 1) / parallel.threads;
     for (int64_t i = total * thread / parallel.threads; i < end; ++i) {
-      const int64_t image = i / call.heads, head = i % call.heads;
-      const T* query = call.qkv + image * call.tokens * call.stride + head * 3 * call.head_dim;
-      RunHead<T>({call, query, query + call.head_dim, query + 2 * int64_t{call.head_dim},
-                  call.out + image * call.queries * call.out_stride + head * call.head_dim,
-                  ThreadSpace<T>()});
+      run_head(i / call.heads, i % call.heads);
     }
+  });
+}
+
+template <typename T>
+void Attention(const AttentionCall<T>& call, const Parallel& parallel) {
+  ForEachHead(call, parallel, [&](int64_t image, int64_t head) {
+    RunHead(Head<T>(call, image, head, /*step=*/1));
   });
 }
 

@@ -10,6 +10,9 @@ bool CpuHasAvx2();
 bool CpuHasAvx512();
 // Its products of bf16 (Cooper Lake, Sapphire Rapids, Zen 4 and later).
 bool CpuHasAvx512Bf16();
+// AMX with its products of bf16 (Sapphire Rapids and later), and an operating system that lets this
+// process use it, which is asked for that.
+bool CpuHasAmxBf16();
 
 }  // namespace snapvit
 

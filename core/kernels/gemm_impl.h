@@ -57,6 +57,55 @@ inline Floats LoadOr(const float* values, int64_t first, Mask mask, float otherw
   return values == nullptr ? Set(otherwise) : Load(mask, values + first);
 }
 
+// A vector of outputs of a product, from `first` on, of which `valid` are wanted.
+template <typename T>
+class Outputs {
+ public:
+  Outputs(const GemmCall<T>& call, int64_t first, int64_t valid)
+      : call_(call),
+        first_(first),
+        mask_(FirstLanes(valid)),
+        bias_(LoadOr(call.bias, first, mask_, 0)),
+        scale_(LoadOr(call.scale, first, mask_, 1)) {}
+
+  void Write(int64_t row, Floats sum) const {
+    const Floats y = Activate(call_.activation, Add(sum, bias_));
+    const int64_t at = row * call_.out_stride + first_;
+    if (call_.out != nullptr) return Element<T>::Store(call_.out + at, mask_, y);
+    Store(call_.residual + at, mask_, MultiplyAdd(y, scale_, Load(mask_, call_.residual + at)));
+  }
+
+ private:
+  const GemmCall<T>& call_;
+  const int64_t first_;
+  const Mask mask_;
+  const Floats bias_, scale_;
+};
+
+// The same of a gated layer.
+template <typename T>
+class GatedOutputs {
+ public:
+  GatedOutputs(const GemmCall<T>& call, int64_t first, int64_t valid)
+      : call_(call),
+        first_(first),
+        mask_(FirstLanes(valid)),
+        gate_bias_(LoadOr(call.gate_bias, first, mask_, 0)),
+        bias_(LoadOr(call.bias, first, mask_, 0)) {}
+
+  void Write(int64_t row, Floats gate, Floats value) const {
+    const Floats factor = Activate(call_.activation, Add(gate, gate_bias_));
+    Element<T>::Store(call_.out + row * call_.out_stride + first_, mask_,
+                      Multiply(factor, Add(value, bias_)));
+  }
+
+ private:
+  const GemmCall<T>& call_;
+  const int64_t first_;
+  const Mask mask_;
+  const Floats gate_bias_, bias_;
+};
+
 template <typename T, int R, int V>
 void RunTile(const Strip<T>& strip, int64_t row) {
   const GemmCall<T>& call = strip.call;
@@ -71,22 +120,8 @@ void RunTile(const Strip<T>& strip, int64_t row) {
         call.more_weights->panel_width(strip.panel), WordsOf<T>(call.more_inputs));
   }
   for (int v = 0; v < V; ++v) {
-    const int64_t first = strip.first + v * kLanes;
-    const Mask mask = FirstLanes(strip.valid - v * kLanes);
-    const Floats bias = LoadOr(call.bias, first, mask, 0);
-    if (call.out != nullptr) {
-      for (int r = 0; r < R; ++r) {
-        Element<T>::Store(call.out + (row + r) * call.out_stride + first, mask,
-                          Activate(call.activation, Add(tile.sum[r][v], bias)));
-      }
-      continue;
-    }
-    const Floats scale = LoadOr(call.scale, first, mask, 1);
-    for (int r = 0; r < R; ++r) {
-      float* x = call.residual + (row + r) * call.out_stride + first;
-      const Floats y = Activate(call.activation, Add(tile.sum[r][v], bias));
-      Store(x, mask, MultiplyAdd(y, scale, Load(mask, x)));
-    }
+    const Outputs<T> outputs(call, strip.first + v * kLanes, strip.valid - v * kLanes);
+    for (int r = 0; r < R; ++r) outputs.Write(row + r, tile.sum[r][v]);
   }
 }
 
@@ -100,16 +135,8 @@ void RunGatedTile(const Strip<T>& strip, int64_t row) {
       strip.Row(row), call.rows.stride, call.weights->panel(strip.panel) + strip.column,
       call.weights->panel_width(strip.panel), WordsOf<T>(call.inputs));
   for (int v = 0; v < kHalf; ++v) {
-    const int64_t first = strip.first + v * kLanes;
-    const Mask mask = FirstLanes(strip.valid - v * kLanes);
-    const Floats gate_bias = LoadOr(call.gate_bias, first, mask, 0);
-    const Floats bias = LoadOr(call.bias, first, mask, 0);
-    for (int r = 0; r < R; ++r) {
-      const Floats gate = Activate(call.activation, Add(tile.sum[r][v], gate_bias));
-      const Floats value = Add(tile.sum[r][v + kHalf], bias);
-      Element<T>::Store(call.out + (row + r) * call.out_stride + first, mask,
-                        Multiply(gate, value));
-    }
+    const GatedOutputs<T> outputs(call, strip.first + v * kLanes, strip.valid - v * kLanes);
+    for (int r = 0; r < R; ++r) outputs.Write(row + r, tile.sum[r][v], tile.sum[r][v + kHalf]);
   }
 }
 
@@ -149,30 +176,38 @@ void RunBlock(const GemmCall<T>& call, int64_t begin, int64_t end, int64_t first
   for (int64_t block = begin; block < end; block += kBlockRows) {
     const int64_t block_end = std::min(end, block + kBlockRows);
     for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-      const int64_t place = panel % call.period;
-      if (place < call.from || place >= call.until) continue;
-      RunPanel(call, panel, block, block_end);
+      if (!call.LeavesOut(panel)) RunPanel(call, panel, block, block_end);
     }
   }
 }
 
-template <typename T>
-void Gemm(const GemmCall<T>& call, const Parallel& parallel) {
+// How threads share a product: tiles of rows, or panels, whichever leaves less for the one with the
+// most. Calls run(begin, end, first_panel, last_panel), of rows and panels, on each thread.
+template <typename T, typename Run>
+void ShareGemm(const GemmCall<T>& call, const Parallel& parallel, int64_t tile_rows,
+               const Run& run) {
   const int64_t panels = DivideUp(call.outputs, call.weights->panel_outputs());
-  const int64_t tiles = DivideUp(call.row_count, kTileRows);
+  const int64_t tiles = DivideUp(call.row_count, tile_rows);
   const int threads = parallel.threads;
-  if (threads == 1) return RunBlock(call, 0, call.row_count, 0, panels);
-  // Threads share the rows or the outputs, whichever leaves less for the one with the most.
+  if (threads == 1) return run(0, call.row_count, 0, panels);
   const bool by_rows = DivideUp(tiles, threads) * panels <= tiles * DivideUp(panels, threads);
   const int64_t parts = by_rows ? tiles : panels;
   parallel.run([&](int thread) {
     const int64_t begin = parts * thread / threads, end = parts * (thread + 1) / threads;
     if (by_rows) {
-      RunBlock(call, begin * kTileRows, std::min(end * kTileRows, call.row_count), 0, panels);
+      run(begin * tile_rows, std::min(end * tile_rows, call.row_count), 0, panels);
     } else {
-      RunBlock(call, 0, call.row_count, begin, end);
+      run(0, call.row_count, begin, end);
     }
   });
+}
+
+template <typename T>
+void Gemm(const GemmCall<T>& call, const Parallel& parallel) {
+  ShareGemm(call, parallel, kTileRows,
+            [&](int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel) {
+              RunBlock(call, begin, end, first_panel, last_panel);
+            });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/kernels/cpu.h"
+#include "core/kernels/kernels_amx.h"
 #include "core/kernels/kernels_avx2.h"
 #include "core/kernels/kernels_avx512.h"
 
@@ -15,7 +16,10 @@ using Tables = std::vector<const Kernels<T>*>;
 Tables<BFloat16Bits> BFloat16Tables() {
   Tables<BFloat16Bits> tables;
 #if defined(__x86_64__)
-  if (CpuHasAvx512() && CpuHasAvx512Bf16()) tables.push_back(&Avx512Bf16Kernels());
+  if (CpuHasAvx512() && CpuHasAvx512Bf16()) {
+    if (CpuHasAmxBf16()) tables.push_back(&AmxBf16Kernels());
+    tables.push_back(&Avx512Bf16Kernels());
+  }
 #endif
   return tables;
 }

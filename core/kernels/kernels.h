@@ -39,6 +39,7 @@ struct GemmCall {
 
   // Of every `period` panels only those from `from` up to `until` (of a head's q, k and v, say).
   int period = 1, from = 0, until = 1;
+  bool LeavesOut(int64_t panel) const { return panel % period < from || panel % period >= until; }
 
   const float* bias = nullptr;  // [outputs] or null; of a gated layer the values'
   const float* gate_bias = nullptr;
