@@ -18,10 +18,6 @@
 namespace snapvit {
 namespace {
 
-// Rows of a pass on one thread, about: enough to make use of weights that are in the cache, few
-// enough to stay there themselves.
-constexpr int64_t kRowsAlone = 192;
-
 // Images of one view.
 using ViewImages = std::map<const KeepCounts*, std::vector<PassImage>>;
 
@@ -70,7 +66,9 @@ class PackedModelOf final : public PackedModel {
   // On the calling thread, few images at a time.
   void RunAlone(const ViewImages& groups, int64_t first_tokens) const {
     const auto run = [](absl::FunctionRef<void(int)> task) { task(0); };
-    const size_t at_once = std::max<int64_t>(1, kRowsAlone / weights_.config.tokens());
+    const int64_t tokens = weights_.config.tokens();
+    const size_t at_once =
+        std::max<int64_t>(1, (CpuKernels<T>()->rows_alone + tokens / 2) / tokens);
     for (const auto& [view, group] : groups) {
       for (std::span<const PassImage> images = group; !images.empty();) {
         const size_t part = std::min(at_once, images.size());

@@ -7,13 +7,15 @@
 namespace snapvit {
 namespace {
 
-constexpr int kTile = 16;             // rows, columns and words of a tile
-constexpr int kSquare = 2 * kTile;    // rows and columns that a thread computes at once
-constexpr int kStep = 2 * kTile;      // inputs of a tile
-constexpr int kTileBytes = 64;        // of a row of a tile
+constexpr int kTile = 16;           // rows, columns and words of a tile
+constexpr int kSquare = 2 * kTile;  // rows and columns that a thread computes at once
+constexpr int kStep = 2 * kTile;    // inputs of a tile
+constexpr int kTileWords = 16 * 16;
+constexpr int kTileBytes = 64;             // of a row of a tile
 constexpr int kSquareBytes = 4 * kSquare;  // of a row of sums
-// Of rows that stay in a core's second cache while all panels pass by.
-constexpr int64_t kBlockBytes = int64_t{5} << 18;
+// Of rows that stay in a core's second cache while all panels pass by (ViT-B and 2 MiB: 0.7 MB is
+// 3 to 10 % faster than 0.4 or 1.3).
+constexpr int64_t kBlockBytes = 700'000;
 
 // What a compiler must have written before tiles read it: GCC's intrinsics do not say so.
 inline void BeforeTiles() { asm volatile("" ::: "memory"); }
@@ -39,10 +41,10 @@ inline void ConfigureTiles(int64_t rows) {
   _tile_loadconfig(&config);
 }
 
-// Rows and weights of `steps` times 32 inputs.
+// Rows and weights of `steps` times 32 inputs. A step of the rows is a tile of the first 16 rows
+// and one of the others, each a kilobyte.
 struct TileProduct {
-  const BFloat16Bits* rows;
-  int64_t stride;  // of the rows, in elements
+  const uint32_t* rows;
   const uint32_t* weights;
   int64_t width;   // words of a row of the weights
   int64_t second;  // words from the first half of the columns to the second
@@ -73,24 +75,23 @@ void ZeroSums() {
   if constexpr (kRowTiles == 2 && kColumnTiles == 2) _tile_zero(3);
 }
 
-template <int kRowTiles, int kColumnTiles>
-void AddTileProduct(const TileProduct& product, WeightsAhead& ahead) {
-  const BFloat16Bits* rows = product.rows;
-  const BFloat16Bits* more_rows = rows + kTile * product.stride;
+// between() is called in each step, and runs while the products are made.
+template <int kRowTiles, int kColumnTiles, typename Between>
+void AddTileProduct(const TileProduct& product, const Between& between) {
+  const uint32_t* rows = product.rows;
   const uint32_t* weights = product.weights;
-  const int64_t row_bytes = 2 * product.stride, width_bytes = 4 * product.width;
+  const int64_t width_bytes = 4 * product.width;
   for (int64_t step = 0; step < product.steps; ++step) {
-    _tile_loadd(4, rows, row_bytes);
+    _tile_loadd(4, rows, kTileBytes);
     _tile_loadd(6, weights, width_bytes);
     if constexpr (kColumnTiles == 2) _tile_loadd(7, weights + product.second, width_bytes);
-    if constexpr (kRowTiles == 2) _tile_loadd(5, more_rows, row_bytes);
-    ahead.Fetch();
+    if constexpr (kRowTiles == 2) _tile_loadd(5, rows + kTileWords, kTileBytes);
+    between();
     _tile_dpbf16ps(0, 4, 6);
     if constexpr (kColumnTiles == 2) _tile_dpbf16ps(1, 4, 7);
     if constexpr (kRowTiles == 2) _tile_dpbf16ps(2, 5, 6);
     if constexpr (kRowTiles == 2 && kColumnTiles == 2) _tile_dpbf16ps(3, 5, 7);
-    rows += kStep;
-    more_rows += kStep;
+    rows += 2 * kTileWords;
     weights += kTile * product.width;
   }
 }
@@ -118,30 +119,36 @@ void ForEachSquare(int64_t begin, int64_t end, const Run& run) {
   WithCount<2>(DivideUp(end - row, kTile), [&](auto tiles) { run(row, tiles, end - row); });
 }
 
-// The inputs of some rows that fill no whole step, with zeros behind them.
-class TailRows {
+// Rows as tiles, which are read faster than rows that lie apart: 32 at a time, step by step, the
+// last step filled up with zeros.
+class TileRows {
  public:
-  TailRows(const GemmRows<BFloat16Bits>& rows, int64_t inputs, int64_t begin, int64_t end,
-           AlignedVector<BFloat16Bits>& space)
-      : begin_(begin), words_(WordsOf<BFloat16Bits>(inputs % kStep)), data_(nullptr) {
-    if (words_ == 0) return;
-    space.Reserve((end - begin) * kStep);
-    const BFloat16Bits* in = rows.data + begin * rows.stride + inputs / kStep * kStep;
-    auto* out = reinterpret_cast<uint32_t*>(space.data());
-    const Mask mask = FirstLanes(words_);
-    for (int64_t row = begin; row < end; ++row, in += rows.stride, out += kTile) {
-      StoreWords(out, LoadWords(mask, in));
+  // Copies rows [begin, end) of `inputs` inputs into `space`, and knows them by their numbers.
+  TileRows(const GemmRows<BFloat16Bits>& rows, int64_t inputs, int64_t begin, int64_t end,
+           AlignedVector<uint32_t>& space)
+      : begin_(begin), square_words_(DivideUp(inputs, kStep) * 2 * kTileWords) {
+    const int64_t words = WordsOf<BFloat16Bits>(inputs);
+    space.Reserve(DivideUp(end - begin, kSquare) * square_words_);
+    for (int64_t i = 0; i < end - begin; ++i) {
+      const BFloat16Bits* in = rows.data + (begin + i) * rows.stride;
+      uint32_t* out = space.data() + i / kSquare * square_words_ + i % kSquare * kTile;
+      for (int64_t word = 0; word < words; word += kTile, out += 2 * kTileWords) {
+        StoreWords(out, LoadWords(FirstLanes(words - word), in + 2 * word));
+      }
     }
     data_ = space.data();
+    BeforeTiles();
   }
 
-  int64_t words() const { return words_; }
-  const BFloat16Bits* Row(int64_t row) const { return data_ + (row - begin_) * kStep; }
+  // Those from `row` on, the first of 32.
+  const uint32_t* Square(int64_t row) const {
+    return data_ + (row - begin_) / kSquare * square_words_;
+  }
 
  private:
   const int64_t begin_;
-  const int64_t words_;
-  const BFloat16Bits* data_;
+  const int64_t square_words_;
+  const uint32_t* data_;
 };
 
 // One of the products of a call: its rows, and the weights of as many columns as a square has.
@@ -149,91 +156,134 @@ template <int kColumnTiles>
 class Factor {
  public:
   // `second` as in TileProduct.
-  Factor(const GemmRows<BFloat16Bits>& rows, const TailRows& tail, int64_t inputs,
-         const PackedMatrix<BFloat16Bits>& weights, int64_t panel, int64_t column, int64_t second)
+  Factor(const TileRows& rows, int64_t inputs, const PackedMatrix<BFloat16Bits>& weights,
+         int64_t panel, int64_t column, int64_t second)
       : rows_(rows),
-        tail_(tail),
         steps_(inputs / kStep),
         weights_(weights.panel(panel) + column),
         width_(weights.panel_width(panel)),
-        second_(second) {
+        second_(second),
+        has_tail_(inputs % kStep != 0) {
+    if (!has_tail_) return;
+    // Behind the last row of a panel there may be nothing to read.
+    const int64_t words = WordsOf<BFloat16Bits>(inputs % kStep);
     const uint32_t* in = weights_ + steps_ * kTile * width_;
-    for (int64_t word = 0; word < (tail_.words() == 0 ? 0 : kTile); ++word, in += width_) {
-      const bool zero = word >= tail_.words();
-      StoreWords(tail_weights_ + word * kSquare, zero ? SetWord(0) : LoadWords(in));
+    for (int64_t word = 0; word < kTile; ++word, in += width_) {
+      uint32_t* out = tail_weights_ + word * kSquare;
+      StoreWords(out, word < words ? LoadWords(in) : SetWord(0));
       if constexpr (kColumnTiles == 2) {
-        StoreWords(tail_weights_ + word * kSquare + kTile,
-                   zero ? SetWord(0) : LoadWords(in + second_));
+        StoreWords(out + kTile, word < words ? LoadWords(in + second_) : SetWord(0));
       }
     }
     BeforeTiles();
   }
 
-  template <int kRowTiles>
-  void Add(int64_t row, WeightsAhead& ahead) const {
+  template <int kRowTiles, typename Between>
+  void Add(int64_t row, const Between& between) const {
+    const uint32_t* rows = rows_.Square(row);
+    AddTileProduct<kRowTiles, kColumnTiles>({rows, weights_, width_, second_, steps_}, between);
+    if (!has_tail_) return;
     AddTileProduct<kRowTiles, kColumnTiles>(
-        {rows_.data + row * rows_.stride, rows_.stride, weights_, width_, second_, steps_}, ahead);
-    if (tail_.words() == 0) return;
-    AddTileProduct<kRowTiles, kColumnTiles>(
-        {tail_.Row(row), kStep, tail_weights_, kSquare, kTile, /*steps=*/1}, ahead);
+        {rows + steps_ * 2 * kTileWords, tail_weights_, kSquare, kTile, /*steps=*/1}, between);
   }
 
  private:
-  const GemmRows<BFloat16Bits>& rows_;
-  const TailRows& tail_;
+  const TileRows& rows_;
   const int64_t steps_;
   const uint32_t* const weights_;
   const int64_t width_;
   const int64_t second_;
+  const bool has_tail_;
   alignas(64) uint32_t tail_weights_[kTile * kSquare];
+};
+
+// A square of sums that becomes outputs row by row, while the next one is computed: the tile
+// unit works beside the vector units. Two such take turns.
+class PendingOutputs {
+ public:
+  float* sums() { return sums_; }
+
+  // The sums of `rows` rows from `row` on and of `column_tiles` halves of a strip are there.
+  void Begin(const Strip<BFloat16Bits>& strip, int64_t row, int64_t rows, int column_tiles) {
+    row_ = row;
+    at_ = 0;
+    end_ = rows;
+    gated_ = strip.call.weights->gated();
+    halves_ = column_tiles;
+    if (gated_) {
+      gated_outputs_.emplace(strip.call, strip.first, strip.valid);
+      return;
+    }
+    for (int half = 0; half < halves_; ++half) {
+      outputs_[half].emplace(strip.call, strip.first + half * kTile, strip.valid - half * kTile);
+    }
+  }
+
+  int64_t left() const { return end_ - at_; }
+
+  // Writes the next `count` rows, or those that are left.
+  void Write(int64_t count) {
+    for (const int64_t end = std::min(end_, at_ + count); at_ < end; ++at_) {
+      const float* sum = sums_ + at_ * kSquare;
+      if (gated_) {
+        gated_outputs_->Write(row_ + at_, Load(sum), Load(sum + kTile));
+        continue;
+      }
+      for (int half = 0; half < halves_; ++half) {
+        outputs_[half]->Write(row_ + at_, Load(sum + half * kTile));
+      }
+    }
+  }
+
+ private:
+  alignas(64) float sums_[kSquare * kSquare];
+  std::optional<Outputs<BFloat16Bits>> outputs_[2];
+  std::optional<GatedOutputs<BFloat16Bits>> gated_outputs_;
+  int64_t row_ = 0;
+  int64_t at_ = 0, end_ = 0;  // rows of the square
+  int halves_ = 1;
+  bool gated_ = false;
 };
 
 // Rows [begin, end) of a call.
 struct RowBlock {
   const GemmCall<BFloat16Bits>& call;
   int64_t begin, end;
-  const TailRows& tail;
-  const TailRows& more_tail;
+  const TileRows& rows;
+  const TileRows& more_rows;
+  PendingOutputs* now;
+  PendingOutputs* before;
 };
 
 // A strip of a square's columns, or of half as many.
 template <int kColumnTiles>
-void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, WeightsAhead ahead) {
+void RunTileStrip(RowBlock& block, const Strip<BFloat16Bits>& strip, WeightsAhead ahead) {
   const GemmCall<BFloat16Bits>& call = block.call;
-  const bool gated = call.weights->gated();
-  const Factor<kColumnTiles> factor(call.rows, block.tail, call.inputs, *call.weights, strip.panel,
-                                    strip.column, gated ? kPanel / 2 : kTile);
+  const Factor<kColumnTiles> factor(block.rows, call.inputs, *call.weights, strip.panel,
+                                    strip.column, call.weights->gated() ? kPanel / 2 : kTile);
   std::optional<Factor<kColumnTiles>> more;
   if (call.more_weights != nullptr) {
-    more.emplace(call.more_rows, block.more_tail, call.more_inputs, *call.more_weights, strip.panel,
-                 strip.column, kTile);
+    more.emplace(block.more_rows, call.more_inputs, *call.more_weights, strip.panel, strip.column,
+                 kTile);
   }
-  alignas(64) float sums[kSquare * kSquare];
-  WeightsAhead nothing;
+  const int64_t steps = DivideUp(call.inputs, kStep) + DivideUp(call.more_inputs, kStep);
   ForEachSquare(block.begin, block.end, [&](int64_t row, auto row_tiles, int64_t rows) {
+    const int64_t rows_at_once = DivideUp(block.before->left(), steps);
+    const auto between = [&] {
+      ahead.Fetch();
+      block.before->Write(rows_at_once);
+    };
     ZeroSums<row_tiles(), kColumnTiles>();
-    factor.template Add<row_tiles()>(row, ahead);
-    if (more.has_value()) more->template Add<row_tiles()>(row, nothing);
-    StoreSums<row_tiles(), kColumnTiles>(sums, kSquareBytes);
-    if (gated) {
-      const GatedOutputs<BFloat16Bits> outputs(call, strip.first, strip.valid);
-      for (int64_t r = 0; r < rows; ++r) {
-        outputs.Write(row + r, Load(sums + r * kSquare), Load(sums + r * kSquare + kTile));
-      }
-      return;
-    }
-    for (int half = 0; half < kColumnTiles; ++half) {
-      const Outputs<BFloat16Bits> outputs(call, strip.first + half * kTile,
-                                          strip.valid - half * kTile);
-      for (int64_t r = 0; r < rows; ++r) {
-        outputs.Write(row + r, Load(sums + r * kSquare + half * kTile));
-      }
-    }
+    factor.template Add<row_tiles()>(row, between);
+    if (more.has_value()) more->template Add<row_tiles()>(row, between);
+    StoreSums<row_tiles(), kColumnTiles>(block.now->sums(), kSquareBytes);
+    block.now->Begin(strip, row, rows, kColumnTiles);
+    std::swap(block.now, block.before);
   });
 }
 
 // One panel, in strips.
-inline void RunTilePanel(const RowBlock& block, int64_t panel) {
+inline void RunTilePanel(RowBlock& block, int64_t panel) {
   const GemmCall<BFloat16Bits>& call = block.call;
   const PackedMatrix<BFloat16Bits>& weights = *call.weights;
   const int columns = weights.gated() ? kTile : kSquare;
@@ -266,51 +316,48 @@ inline void TileGemm(const GemmCall<BFloat16Bits>& call, const Parallel& paralle
   const int64_t most_rows = std::max<int64_t>(kSquare, kBlockBytes / (2 * call.inputs));
   ShareGemm(call, parallel, kSquare,
             [&](int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel) {
-              thread_local AlignedVector<BFloat16Bits> tail_space, more_tail_space;
+              thread_local AlignedVector<uint32_t> space, more_space;
               if (begin == end || first_panel == last_panel) return;
               const int64_t blocks = DivideUp(end - begin, most_rows);
               const int64_t rows = DivideUp(DivideUp(end - begin, blocks), kSquare) * kSquare;
               for (int64_t row = begin; row < end; row += rows) {
                 const int64_t row_end = std::min(end, row + rows);
-                const TailRows tail(call.rows, call.inputs, row, row_end, tail_space);
-                const TailRows more_tail(call.more_rows, call.more_inputs, row, row_end,
-                                         more_tail_space);
+                const TileRows tiles(call.rows, call.inputs, row, row_end, space);
+                const TileRows more(call.more_rows, call.more_inputs, row, row_end, more_space);
+                PendingOutputs pending[2];
+                RowBlock block = {call, row, row_end, tiles, more, pending, pending + 1};
                 for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-                  if (call.LeavesOut(panel)) continue;
-                  RunTilePanel({call, row, row_end, tail, more_tail}, panel);
+                  if (!call.LeavesOut(panel)) RunTilePanel(block, panel);
                 }
+                block.before->Write(block.before->left());
               }
               _tile_release();
             });
 }
 
-// Scores of up to 32 queries, whose components lie in `queries`, filled up to whole steps.
+// Scores of up to 32 queries.
 template <int kRowTiles>
-void ScoreTiles(const Head<BFloat16Bits>& head, const BFloat16Bits* queries) {
-  WeightsAhead nothing;
+void ScoreTiles(const Head<BFloat16Bits>& head, const uint32_t* queries) {
   const int64_t words = head.words();
   for (int64_t key = 0; key < head.call.tokens; key += kSquare) {
     const uint32_t* keys = head.space.keys.data() + key / kPanel * words * kPanel + key % kPanel;
     ZeroSums<kRowTiles, 2>();
-    AddTileProduct<kRowTiles, 2>({queries, 2 * words, keys, kPanel, kTile, words / kTile}, nothing);
+    AddTileProduct<kRowTiles, 2>({queries, keys, kPanel, kTile, words / kTile}, [] {});
     StoreSums<kRowTiles, 2>(head.space.scores.data() + key, 4 * head.padded_tokens());
   }
 }
 
 // weights·values of up to 32 queries.
 template <int kRowTiles>
-void WeighTiles(const Head<BFloat16Bits>& head, int64_t query, int64_t rows,
-                const float* inverse_sums) {
-  WeightsAhead nothing;
+void WeighTiles(const Head<BFloat16Bits>& head, const uint32_t* weights, int64_t query,
+                int64_t rows, const float* inverse_sums) {
   alignas(64) float sums[kSquare * kSquare];
   const int64_t words = head.token_words();
   for (int component = 0; component < head.call.head_dim; component += kSquare) {
     const uint32_t* values =
         head.space.values.data() + component / kPanel * words * kPanel + component % kPanel;
     ZeroSums<kRowTiles, 2>();
-    AddTileProduct<kRowTiles, 2>({head.space.weights.data(), head.padded_tokens(), values, kPanel,
-                                  kTile, words / kTile},
-                                 nothing);
+    AddTileProduct<kRowTiles, 2>({weights, values, kPanel, kTile, words / kTile}, [] {});
     StoreSums<kRowTiles, 2>(sums, kSquareBytes);
     for (int64_t r = 0; r < rows; ++r) {
       BFloat16Bits* out = head.out + (query + r) * head.call.out_stride + component;
@@ -324,33 +371,20 @@ void WeighTiles(const Head<BFloat16Bits>& head, int64_t query, int64_t rows,
 }
 
 inline void RunTileHead(const Head<BFloat16Bits>& head) {
+  thread_local AlignedVector<uint32_t> query_space, weight_space;
   PackKeys(head);
   PackValues(head);
-  const int64_t words = head.words(), padded = head.padded_tokens();
-  head.space.scores.Reserve(kSquare * padded);
-  head.space.weights.Reserve(kSquare * padded);
-  // Softmax fills whole registers; a step of tokens is two of them.
-  for (int64_t row = 0; row < kSquare; ++row) {
-    BFloat16Bits* rest = head.space.weights.data() + (row + 1) * padded - kPanel;
-    for (int i = 0; i < kPanel; i += kStep) {
-      StoreWords(reinterpret_cast<uint32_t*>(rest + i), SetWord(0));
-    }
-  }
-  alignas(64) uint32_t queries[kSquare * kLargestHead / 2];
+  head.space.scores.Reserve(kSquare * head.padded_tokens());
+  head.space.weights.Reserve(kSquare * head.padded_tokens());
+  const TileRows queries({head.query, head.call.stride}, head.call.head_dim, 0, head.call.queries,
+                         query_space);
   float inverse_sums[kSquare];
   ForEachSquare(0, head.call.queries, [&](int64_t query, auto row_tiles, int64_t rows) {
-    for (int64_t r = 0; r < rows; ++r) {
-      const BFloat16Bits* in = head.query + (query + r) * head.call.stride;
-      for (int64_t word = 0; word < words; word += kTile) {
-        const Mask mask = FirstLanes(WordsOf<BFloat16Bits>(head.call.head_dim) - word);
-        StoreWords(queries + r * words + word, LoadWords(mask, in + 2 * word));
-      }
-    }
-    BeforeTiles();
-    ScoreTiles<row_tiles()>(head, reinterpret_cast<const BFloat16Bits*>(queries));
+    ScoreTiles<row_tiles()>(head, queries.Square(query));
     for (int r = 0; r < rows; ++r) inverse_sums[r] = Softmax(head, r);
-    BeforeTiles();
-    WeighTiles<row_tiles()>(head, query, rows, inverse_sums);
+    const TileRows weights({head.space.weights.data(), head.padded_tokens()}, head.call.tokens, 0,
+                           rows, weight_space);
+    WeighTiles<row_tiles()>(head, weights.Square(0), query, rows, inverse_sums);
   });
   _tile_release();
 }

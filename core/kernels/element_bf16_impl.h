@@ -26,6 +26,7 @@ struct Element<BFloat16Bits> {
     std::memcpy(&value, &word, sizeof(value));
     return value;
   }
+  static Floats Gelu(Floats x) { return RoughGelu(x); }
 };
 
 }  // namespace

@@ -69,7 +69,7 @@ class Outputs {
         scale_(LoadOr(call.scale, first, mask_, 1)) {}
 
   void Write(int64_t row, Floats sum) const {
-    const Floats y = Activate(call_.activation, Add(sum, bias_));
+    const Floats y = Activate<T>(call_.activation, Add(sum, bias_));
     const int64_t at = row * call_.out_stride + first_;
     if (call_.out != nullptr) return Element<T>::Store(call_.out + at, mask_, y);
     Store(call_.residual + at, mask_, MultiplyAdd(y, scale_, Load(mask_, call_.residual + at)));
@@ -94,7 +94,7 @@ class GatedOutputs {
         bias_(LoadOr(call.bias, first, mask_, 0)) {}
 
   void Write(int64_t row, Floats gate, Floats value) const {
-    const Floats factor = Activate(call_.activation, Add(gate, gate_bias_));
+    const Floats factor = Activate<T>(call_.activation, Add(gate, gate_bias_));
     Element<T>::Store(call_.out + row * call_.out_stride + first_, mask_,
                       Multiply(factor, Add(value, bias_)));
   }

@@ -101,6 +101,9 @@ struct PositionCall {
 template <typename T>
 struct Kernels {
   const char* instruction_set;  // "AVX2", say
+  // Rows of a pass on one thread, about: enough to make use of weights that are in the cache, few
+  // enough to stay there themselves.
+  int64_t rows_alone;
   void (*gemm)(const GemmCall<T>& call, const Parallel& parallel);
   void (*attention)(const AttentionCall<T>& call, const Parallel& parallel);
   void (*layer_norm)(const LayerNormCall<T>& call, const Parallel& parallel);

@@ -13,8 +13,9 @@
 // Everything below is compiled for these processors, everything above (inline functions of headers,
 // which other files share) for all.
 #if defined(__clang__)
-#pragma clang attribute push(                                                          \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,amx-tile,amx-bf16"))), \
+#pragma clang attribute push(                                                                 \
+    __attribute__((                                                                           \
+        target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,amx-tile,amx-bf16"))), \
     apply_to = function)
 #else
 #pragma GCC push_options
@@ -35,8 +36,11 @@
 namespace snapvit {
 
 const Kernels<BFloat16Bits>& AmxBf16Kernels() {
+  // Weights wait to be used for less time than they take to come from the third cache: twice as
+  // many rows as elsewhere share them (ViT-B: 10 % faster).
   static constexpr Kernels<BFloat16Bits> kTable = {
-      "AMX BF16",          TileGemm, TileAttention, LayerNorm<BFloat16Bits>, Position<BFloat16Bits>,
+      "AMX BF16",           2 * kRowsAlone,          TileGemm,
+      TileAttention,        LayerNorm<BFloat16Bits>, Position<BFloat16Bits>,
       Convert<BFloat16Bits>};
   return kTable;
 }
