@@ -6,11 +6,13 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <random>
 #include <string>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace snapvit {
 namespace {
@@ -38,6 +40,44 @@ void SyncFolder(const std::string& folder) {
   close(fd);
 }
 
+absl::Status Rename(const std::string& from, const std::string& to) {
+  return rename(from.c_str(), to.c_str()) == 0 ? absl::OkStatus()
+                                               : ErrnoStatus("cannot rename to", to);
+}
+
+// `name`: for messages. Readable by all.
+absl::Status Fill(int fd, std::string_view content, const std::string& name) {
+  absl::Status status = WriteAll(fd, content, name);
+  if (status.ok() && fchmod(fd, 0644) != 0) status = ErrnoStatus("cannot set the mode of", name);
+  return status;
+}
+
+absl::Status WriteAndClose(int fd, std::string_view content, const std::string& name) {
+  absl::Status status = Fill(fd, content, name);
+  if (close(fd) != 0 && status.ok()) status = ErrnoStatus("cannot close", name);
+  return status;
+}
+
+// A file gets a name when it is whole, so that a process that is killed leaves nothing behind.
+// UNIMPLEMENTED where the file system has no files without a name, or /proc is not there.
+absl::Status WriteUnnamed(const std::string& folder, const std::string& path,
+                          std::string_view content) {
+  const int fd = open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (fd < 0) return absl::UnimplementedError("O_TMPFILE");
+  absl::Cleanup closer = [fd] { close(fd); };
+  RETURN_IF_ERROR(Fill(fd, content, path));
+  // A link cannot replace what is there: a name of its own first.
+  std::random_device random;
+  const std::string temporary = absl::StrCat(path, ".", absl::Hex(random(), absl::kZeroPad8));
+  const std::string source = absl::StrCat("/proc/self/fd/", fd);
+  if (linkat(AT_FDCWD, source.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+    return absl::UnimplementedError("linkat");
+  }
+  const absl::Status status = Rename(temporary, path);
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
@@ -62,15 +102,16 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content) {
   std::string folder = std::filesystem::path(path).parent_path().string();
   if (folder.empty()) folder = ".";
+  const absl::Status unnamed = WriteUnnamed(folder, path, content);
+  if (!absl::IsUnimplemented(unnamed)) {
+    if (unnamed.ok()) SyncFolder(folder);
+    return unnamed;
+  }
   std::string temporary = absl::StrCat(path, ".XXXXXX");
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) return ErrnoStatus("cannot create a file beside", path);
-  absl::Status status = WriteAll(fd, content, temporary);
-  if (status.ok() && fchmod(fd, 0644) != 0) status = ErrnoStatus("cannot set the mode of", path);
-  if (close(fd) != 0 && status.ok()) status = ErrnoStatus("cannot close", temporary);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus("cannot rename to", path);
-  }
+  absl::Status status = WriteAndClose(fd, content, temporary);
+  if (status.ok()) status = Rename(temporary, path);
   if (!status.ok()) {
     unlink(temporary.c_str());
     return status;

@@ -16,7 +16,9 @@ namespace snapvit {
 absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes);
 
 // Replaces `path` by `content` in one step: readers see the old file or the whole new one, also
-// after a crash (temporary file in the same folder, fsync, rename).
+// after a crash (another file in the same folder, fsync, rename). A process that is killed
+// meanwhile leaves that file as NAME.XXXXXX only where the file system knows no files without a
+// name (O_TMPFILE).
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
 
 }  // namespace snapvit

@@ -5,6 +5,8 @@ namespace {
 
 // Rows that a thread takes through all panels before the next ones: as many as stay in its cache.
 constexpr int64_t kBlockRows = 192;
+// Rows of a panel that are fetched before they are used (ViT-B, f32, Sapphire Rapids: 5 % faster).
+constexpr int64_t kWordsAhead = 16;
 
 // Sums of R rows and V registers of outputs.
 template <typename T, int R, int V>
@@ -23,6 +25,7 @@ struct Tile {
     constexpr int kHalf = (V + 1) / 2;
     for (int64_t k = 0; k < words; ++k, a += kValuesOfWord<T>, b += width) {
       Words weights[V];
+      for (int v = 0; v < V; ++v) __builtin_prefetch(b + kWordsAhead * width + v * kLanes);
       for (int v = 0; v < V; ++v) {
         weights[v] = LoadWords(b + (v < kHalf ? v * kLanes : kSecondHalf + (v - kHalf) * kLanes));
       }

@@ -1,7 +1,10 @@
 #include "core/base/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -94,6 +97,29 @@ TEST_F(FileTest, KeepsTheOldFileIfWritingFails) {
   }
   EXPECT_EQ(Content(Path("a")), "old");
   EXPECT_EQ(FilesInFolder(), 1u) << "the temporary file is still there";
+}
+
+TEST_F(FileTest, AProcessThatIsKilledWhileItWritesLeavesNothing) {
+  const int unnamed = open(folder_.path().c_str(), O_TMPFILE | O_WRONLY, 0600);
+  if (unnamed < 0) GTEST_SKIP() << "this file system knows no files without a name";
+  close(unnamed);
+  ASSERT_TRUE(WriteFileAtomically(Path("a"), "old").ok());
+  const std::string content(100000, 'x');
+  const pid_t child = fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_DFL);  // which kills
+    const rlimit limit = {1000, 1000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    WriteFileAtomically(Path("a"), content).IgnoreError();
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(Content(Path("a")), "old");
+  EXPECT_EQ(FilesInFolder(), 1u);
 }
 
 TEST_F(FileTest, LeavesNothingIfTheNameIsAFolder) {

@@ -120,9 +120,15 @@ struct GemmShape {
   int64_t used_inputs, used_outputs, more;  // of them used; inputs of the second product
 };
 
-const GemmShape kShapes[] = {{1, 2, 3, 2, 3, 0},        {6, 64, 64, 64, 64, 0},
-                             {13, 48, 200, 33, 129, 0}, {200, 31, 70, 31, 70, 5},
-                             {7, 100, 130, 64, 65, 16}, {5, 7, 300, 5, 257, 1}};
+const GemmShape kShapes[] = {{1, 2, 3, 2, 3, 0},
+                             {6, 64, 64, 64, 64, 0},
+                             {13, 48, 200, 33, 129, 0},
+                             {200, 31, 70, 31, 70, 5},
+                             {7, 100, 130, 64, 65, 16},
+                             {5, 7, 300, 5, 257, 1},
+                             // Long enough to be added in parts; more rows than stay in a cache.
+                             {37, 1700, 80, 1637, 66, 9},
+                             {600, 650, 40, 640, 40, 0}};
 
 TYPED_TEST(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
   using T = TypeParam;
@@ -131,7 +137,8 @@ TYPED_TEST(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
     std::vector<T> rows = this->Values(shape.rows * stride);
     const int64_t more_stride = (shape.more + 1) / 2 * 2;
     std::vector<T> more_rows = this->Values(shape.rows * more_stride + 2);
-    for (int64_t r = 0; r < shape.rows; ++r) {  // what follows an odd row is zero
+    for (int64_t r = 0; r < shape.rows; ++r) {  // what follows an odd row is zero, then anything
+      for (int64_t i = shape.used_inputs; i < stride; ++i) rows[r * stride + i] = this->kNothing;
       rows[r * stride + shape.used_inputs] = 0;
       if (shape.more % 2 != 0) more_rows[r * more_stride + shape.more] = 0;
     }
