@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 namespace snapvit {
 
 void ConnectionRoom::Enter(const ConnectionEnds& connection) {
   absl::MutexLock lock(&mu_);
   entries_.push_back({connection});
-  if (++waiting_ > most_) CutOldestLocked();
+  if (++waiting_ > most_) CutLocked();
 }
 
 void ConnectionRoom::Leave(const ConnectionEnds& connection) {
@@ -23,16 +24,25 @@ void ConnectionRoom::Leave(const ConnectionEnds& connection) {
   entries_.erase(found);
 }
 
-void ConnectionRoom::CutOldestLocked() {
-  const auto oldest =
-      std::find_if(entries_.begin(), entries_.end(), [](const Entry& entry) { return !entry.cut; });
-  oldest->cut = true;
-  --waiting_;
-  // Under the lock: it is open until it leaves.
-  if (const std::optional<int> socket = FindConnectionSocket(oldest->connection)) {
-    shutdown(*socket, SHUT_RDWR);
+void ConnectionRoom::CutLocked() {
+  std::vector<ConnectionEnds> waiting;
+  for (const Entry& entry : entries_) {
+    if (!entry.cut) waiting.push_back(entry.connection);
   }
-  if (on_cut_) on_cut_();
+  std::vector<ConnectionSocket> sockets = FindStuckSockets(waiting);
+  if (sockets.empty() && waiting_ > most_at_all_) {
+    if (const std::optional<int> fd = FindConnectionSocket(waiting.front())) {
+      sockets.push_back({*fd, waiting.front()});
+    }
+  }
+  for (const ConnectionSocket& socket : sockets) {
+    if (waiting_ <= most_) return;
+    for (Entry& entry : entries_) entry.cut |= entry.connection == socket.ends;
+    --waiting_;
+    // Under the lock: it is open until it leaves.
+    shutdown(socket.fd, SHUT_RDWR);
+    if (on_cut_) on_cut_();
+  }
 }
 
 }  // namespace snapvit

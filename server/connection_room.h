@@ -1,5 +1,5 @@
-// ConnectionRoom: connections that hold a thread while their clients take their time, of which the
-// oldest makes way for a new one.
+// ConnectionRoom: connections that hold a thread until their clients have taken what is sent to
+// them. If too many do not take it, those that came first make way.
 #ifndef SNAPVIT_SERVER_CONNECTION_ROOM_H_
 #define SNAPVIT_SERVER_CONNECTION_ROOM_H_
 
@@ -17,20 +17,24 @@ namespace snapvit {
 // Thread-safe.
 class ConnectionRoom {
  public:
-  // `on_cut` is called, under a lock, when a connection had to make way; may be empty.
-  ConnectionRoom(size_t most, std::function<void()> on_cut)
-      : most_(most), on_cut_(std::move(on_cut)) {}
+  // `most` connections may be stuck, and there may be `most_at_all`. `on_cut` is called, under a
+  // lock, when a connection had to make way; may be empty.
+  ConnectionRoom(size_t most, size_t most_at_all, std::function<void()> on_cut)
+      : most_(most), most_at_all_(most_at_all), on_cut_(std::move(on_cut)) {}
 
-  // The connection stays open until Leave(). If there are more than `most` now, the one that came
-  // first is shut down: its thread finds that its client has gone.
+  // The connection stays open until Leave(). If there are more than `most` now, the first of those
+  // whose clients have not taken what was sent are shut down: their threads find that their clients
+  // have gone. A connection on which nothing waits has a thread that is about to send, or to leave:
+  // it makes way only above `most_at_all`.
   void Enter(const ConnectionEnds& connection) ABSL_LOCKS_EXCLUDED(mu_);
   // Does nothing to a connection that is not in it.
   void Leave(const ConnectionEnds& connection) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  void CutOldestLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CutLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const size_t most_;
+  const size_t most_at_all_;
   const std::function<void()> on_cut_;
   absl::Mutex mu_;
   struct Entry {

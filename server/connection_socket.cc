@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -106,6 +107,18 @@ std::vector<ConnectionSocket> FindSilentSockets(uint16_t local_port,
   std::vector<ConnectionSocket> sockets;
   for (Silent& silent : found) sockets.push_back(std::move(silent.socket));
   return sockets;
+}
+
+std::vector<ConnectionSocket> FindStuckSockets(std::span<const ConnectionEnds> connections) {
+  std::vector<ConnectionSocket> found(connections.size());
+  ForEachConnection([&](int fd, const ConnectionEnds& ends) {
+    const auto connection = std::find(connections.begin(), connections.end(), ends);
+    int unsent = 0;
+    if (connection == connections.end() || ioctl(fd, SIOCOUTQ, &unsent) != 0 || unsent == 0) return;
+    found[connection - connections.begin()] = {fd, ends};
+  });
+  std::erase_if(found, [](const ConnectionSocket& socket) { return socket.fd < 0; });
+  return found;
 }
 
 bool IsStillOpen(const ConnectionSocket& socket) { return EndsOf(socket.fd) == socket.ends; }

@@ -32,6 +32,9 @@ struct ConnectionSocket {
 std::vector<ConnectionSocket> FindSilentSockets(uint16_t local_port,
                                                 std::span<const ConnectionEnds> busy);
 
+// Those of `connections`, in their order, whose peers have not yet taken what was sent to them.
+std::vector<ConnectionSocket> FindStuckSockets(std::span<const ConnectionEnds> connections);
+
 // Whether the descriptor is still that connection's.
 bool IsStillOpen(const ConnectionSocket& socket);
 

@@ -21,10 +21,9 @@ constexpr int kDropThreads = 8;
 // For connections on which no request has come yet: idle ones, and clients that send slowly.
 constexpr int kHeadThreads = 16;
 
-int ThreadsOf(const HttpServer::Options& options) {
-  // As many may be taken up by answers that their clients do not take.
-  return 2 * options.threads + kDropThreads + kHeadThreads;
-}
+// As many threads as answer may be taken up by answers that their clients do not take.
+int AnswerThreads(const HttpServer::Options& options) { return 2 * options.threads + kDropThreads; }
+int AllThreads(const HttpServer::Options& options) { return AnswerThreads(options) + kHeadThreads; }
 
 HttpResponse Error(int status, const std::string& message) {
   // Both parts are ours or printable already; quotes and backslashes are the only characters left
@@ -46,7 +45,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   std::call_once(initialised, [] { mg_init_library(0); });
 
   const std::string address = options.address.ToString();
-  const std::string threads = std::to_string(ThreadsOf(options));
+  const std::string threads = std::to_string(AllThreads(options));
   const std::string head_bytes = std::to_string(options.max_head_bytes);
   auto server = std::unique_ptr<HttpServer>(new HttpServer(std::move(options)));
 
@@ -94,8 +93,8 @@ HttpServer::HttpServer(Options options)
     : address_(std::move(options.address)),
       routes_(std::move(options.routes)),
       calls_(std::move(options.calls)),
-      heads_(kHeadThreads, ThreadsOf(options), std::move(options.on_head_cut)),
-      answers_(options.threads, std::move(options.on_answer_cut)) {}
+      heads_(kHeadThreads, AllThreads(options), std::move(options.on_head_cut)),
+      answers_(options.threads, AnswerThreads(options), std::move(options.on_answer_cut)) {}
 
 HttpServer::~HttpServer() {
   if (context_ == nullptr) return;

@@ -89,7 +89,8 @@ absl::Status ModelHost::Load() {
                             {"rungs", model.ladder.size()},
                             {"smallest_compute", model.ladder.rung(0).compute},
                             {"floor_compute", model.ladder.rung(model.floor_rung).compute},
-                            {"dtype", DtypeName(model.dtype)}});
+                            {"dtype", DtypeName(model.dtype)},
+                            {"kernels", model.kernels}});
   return absl::OkStatus();
 }
 

@@ -51,6 +51,7 @@ struct ServedModel {
   uint64_t parameters = 0;
   std::string device = "cpu";
   ExecutionDtype dtype = ExecutionDtype::kFloat32;
+  std::string kernels;  // ElasticModel::kernels; empty if nothing is computed
 
   Ladder ladder;
   CostModel cost;

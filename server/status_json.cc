@@ -42,6 +42,7 @@ Json ModelJson(const std::string& name, const ServedModel* model) {
   json["embedding_dim"] = config.embed_dim;
   json["device"] = model->device;
   json["dtype"] = model->dtype == ExecutionDtype::kBFloat16 ? "bf16" : "fp32";
+  json["kernels"] = model->kernels;
   json["ordering_id"] = model->ordering_id;
   json["calibration_source"] = model->calibration_source;
   json["floor_compute"] = model->ladder.rung(model->floor_rung).compute;

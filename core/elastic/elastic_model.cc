@@ -120,6 +120,10 @@ size_t ElasticModel::correction_bytes() const {
 
 bool ElasticModel::uses_kernels() const { return state_->packed != nullptr; }
 
+std::string_view ElasticModel::kernels() const {
+  return uses_kernels() ? state_->packed->instruction_set() : "LibTorch";
+}
+
 at::Tensor RungTokens(const ElasticModel& model, std::span<const int> rungs,
                       const at::Tensor& pixels, int64_t first_tokens) {
   const ElasticModel::State& state = model.state();

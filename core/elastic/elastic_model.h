@@ -63,8 +63,10 @@ class ElasticModel {
   // Bytes of the corrections of all rungs together.
   size_t correction_bytes() const;
 
-  // Whether forward passes run by core/kernels.
+  // Whether forward passes run by core/kernels, and by whose: of an instruction set, "AMX BF16"
+  // say, or "LibTorch".
   bool uses_kernels() const;
+  std::string_view kernels() const;
 
   // Weights and views, for the folders that compute (core/elastic/elastic_state.h).
   struct State;

@@ -53,6 +53,7 @@ class PackedModelOf final : public PackedModel {
     return tokens;
   }
 
+  const char* instruction_set() const override { return CpuKernels<T>()->instruction_set; }
   size_t weight_bytes() const override { return weights_.weight_bytes(); }
   size_t correction_bytes() const override { return weights_.correction_bytes(); }
 

@@ -42,6 +42,9 @@ class PackedModel {
   virtual at::Tensor Tokens(std::span<const KeepCounts* const> views, const at::Tensor& pixels,
                             int64_t first_tokens) const = 0;
 
+  // Whose kernels compute: "AVX-512", say.
+  virtual const char* instruction_set() const = 0;
+
   // Bytes of weights, and of what stands for pruned units.
   virtual size_t weight_bytes() const = 0;
   virtual size_t correction_bytes() const = 0;

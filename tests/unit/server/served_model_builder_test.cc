@@ -44,5 +44,13 @@ TEST_F(ServedModelBuilderTest, TheFloorIsAFidelityUnlessOneIsSet) {
   EXPECT_EQ(Build(MakeModel(0.95), std::nullopt)->floor_rung, 0);
 }
 
+TEST_F(ServedModelBuilderTest, WhoseKernelsComputeIsTold) {
+  const auto model = MakeModel(0.5);
+  const std::string kernels = Build(model, std::nullopt)->kernels;
+  EXPECT_EQ(kernels, model->kernels());
+  EXPECT_EQ(kernels == "LibTorch", !model->uses_kernels());
+  EXPECT_NE(kernels, "");
+}
+
 }  // namespace
 }  // namespace snapvit
