@@ -130,6 +130,7 @@ class TileRows {
   TileRows(const GemmRows<BFloat16Bits>& rows, int64_t inputs, int64_t begin, int64_t end,
            AlignedVector<uint32_t>& space)
       : begin_(begin), square_words_(DivideUp(inputs, kStep) * 2 * kTileWords) {
+    if (inputs == 0) return;  // there is no such product
     const int64_t words = WordsOf<BFloat16Bits>(inputs);
     space.Reserve(DivideUp(end - begin, kSquare) * square_words_);
     for (int64_t i = 0; i < end - begin; ++i) {
@@ -151,7 +152,7 @@ class TileRows {
  private:
   const int64_t begin_;
   const int64_t square_words_;
-  const uint32_t* data_;
+  const uint32_t* data_ = nullptr;
 };
 
 // One of the products of a call: its rows, and the weights of as many columns as a square has.
