@@ -127,8 +127,8 @@ const GemmShape kShapes[] = {{1, 2, 3, 2, 3, 0},
                              {7, 100, 130, 64, 65, 16},
                              {5, 7, 300, 5, 257, 1},
                              // Long enough to be added in parts; more rows than stay in a cache.
-                             {37, 1700, 80, 1637, 66, 9},
-                             {600, 650, 40, 640, 40, 0}};
+                             {35, 900, 20, 837, 18, 9},
+                             {600, 650, 5, 640, 5, 0}};
 
 TYPED_TEST(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
   using T = TypeParam;
