@@ -11,7 +11,7 @@ namespace snapvit {
 namespace {
 
 // For what has been sent to be read by other threads.
-constexpr int kMostLooks = 100;
+constexpr int kMostLooks = 1000;
 constexpr absl::Duration kLookPeriod = absl::Milliseconds(1);
 
 }  // namespace

@@ -213,11 +213,7 @@ class PendingOutputs {
     at_ = 0;
     end_ = rows;
     gated_ = strip.call.weights->gated();
-    halves_ = column_tiles;
-    if (gated_) {
-      gated_outputs_.emplace(strip.call, strip.first, strip.valid);
-      return;
-    }
+    halves_ = gated_ ? 1 : column_tiles;
     for (int half = 0; half < halves_; ++half) {
       outputs_[half].emplace(strip.call, strip.first + half * kTile, strip.valid - half * kTile);
     }
@@ -230,7 +226,7 @@ class PendingOutputs {
     for (const int64_t end = std::min(end_, at_ + count); at_ < end; ++at_) {
       const float* sum = sums_ + at_ * kSquare;
       if (gated_) {
-        gated_outputs_->Write(row_ + at_, Load(sum), Load(sum + kTile));
+        outputs_[0]->Write(row_ + at_, Load(sum), Load(sum + kTile));
         continue;
       }
       for (int half = 0; half < halves_; ++half) {
@@ -242,10 +238,9 @@ class PendingOutputs {
  private:
   alignas(64) float sums_[kSquare * kSquare];
   std::optional<Outputs<BFloat16Bits>> outputs_[2];
-  std::optional<GatedOutputs<BFloat16Bits>> gated_outputs_;
   int64_t row_ = 0;
   int64_t at_ = 0, end_ = 0;  // rows of the square
-  int halves_ = 1;
+  int halves_ = 1;            // of columns that are outputs of their own
   bool gated_ = false;
 };
 

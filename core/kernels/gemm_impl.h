@@ -69,6 +69,7 @@ class Outputs {
         first_(first),
         mask_(FirstLanes(valid)),
         bias_(LoadOr(call.bias, first, mask_, 0)),
+        gate_bias_(LoadOr(call.gate_bias, first, mask_, 0)),
         scale_(LoadOr(call.scale, first, mask_, 1)) {}
 
   void Write(int64_t row, Floats sum) const {
@@ -78,24 +79,7 @@ class Outputs {
     Store(call_.residual + at, mask_, MultiplyAdd(y, scale_, Load(mask_, call_.residual + at)));
   }
 
- private:
-  const GemmCall<T>& call_;
-  const int64_t first_;
-  const Mask mask_;
-  const Floats bias_, scale_;
-};
-
-// The same of a gated layer.
-template <typename T>
-class GatedOutputs {
- public:
-  GatedOutputs(const GemmCall<T>& call, int64_t first, int64_t valid)
-      : call_(call),
-        first_(first),
-        mask_(FirstLanes(valid)),
-        gate_bias_(LoadOr(call.gate_bias, first, mask_, 0)),
-        bias_(LoadOr(call.bias, first, mask_, 0)) {}
-
+  // Of a gated layer.
   void Write(int64_t row, Floats gate, Floats value) const {
     const Floats factor = Activate<T>(call_.activation, Add(gate, gate_bias_));
     Element<T>::Store(call_.out + row * call_.out_stride + first_, mask_,
@@ -106,7 +90,7 @@ class GatedOutputs {
   const GemmCall<T>& call_;
   const int64_t first_;
   const Mask mask_;
-  const Floats gate_bias_, bias_;
+  const Floats bias_, gate_bias_, scale_;
 };
 
 template <typename T, int R, int V>
@@ -138,7 +122,7 @@ void RunGatedTile(const Strip<T>& strip, int64_t row) {
       strip.Row(row), call.rows.stride, call.weights->panel(strip.panel) + strip.column,
       call.weights->panel_width(strip.panel), WordsOf<T>(call.inputs));
   for (int v = 0; v < kHalf; ++v) {
-    const GatedOutputs<T> outputs(call, strip.first + v * kLanes, strip.valid - v * kLanes);
+    const Outputs<T> outputs(call, strip.first + v * kLanes, strip.valid - v * kLanes);
     for (int r = 0; r < R; ++r) outputs.Write(row + r, tile.sum[r][v], tile.sum[r][v + kHalf]);
   }
 }

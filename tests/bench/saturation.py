@@ -19,7 +19,6 @@ import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/bench"))
 BIN = ROOT / "build/release/bin"
 ROUND_S = 6
 

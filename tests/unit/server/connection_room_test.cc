@@ -1,8 +1,6 @@
 #include "server/connection_room.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "tests/testing/http_client.h"
+#include "tests/testing/loopback_listener.h"
 
 namespace snapvit {
 namespace {
@@ -22,44 +21,28 @@ constexpr size_t kMostAtAll = 5;
 // Connections of a listener whose clients read nothing.
 class ConnectionRoomTest : public testing::Test {
  protected:
-  void SetUp() override {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    ASSERT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    ASSERT_EQ(listen(listener_, 100), 0);
-    ASSERT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-  }
   ~ConnectionRoomTest() override {
-    for (const int fd : accepted_) close(fd);
-    close(listener_);
+    for (const ConnectionSocket& socket : accepted_) close(socket.fd);
   }
 
   void Enter() {
-    clients_.push_back(std::make_unique<HttpConnection>(port_));
-    sockaddr_in peer = {};
-    socklen_t size = sizeof(peer);
-    accepted_.push_back(accept(listener_, reinterpret_cast<sockaddr*>(&peer), &size));
-    ends_.push_back({port_, "127.0.0.1", ntohs(peer.sin_port)});
-    room_.Enter(ends_.back());
+    clients_.push_back(std::make_unique<HttpConnection>(listener_.port()));
+    accepted_.push_back(listener_.Accept());
+    room_.Enter(accepted_.back().ends);
   }
   // Sends what does not fit.
   void Fill(size_t i) const {
     const std::string much(1 << 20, 'x');
-    while (send(accepted_[i], much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+    while (send(accepted_[i].fd, much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
     }
   }
   bool IsCut(size_t i) const {
-    return send(accepted_[i], "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EPIPE;
+    return send(accepted_[i].fd, "x", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EPIPE;
   }
 
-  const int listener_ = socket(AF_INET, SOCK_STREAM, 0);
-  uint16_t port_ = 0;
+  const LoopbackListener listener_;
   std::vector<std::unique_ptr<HttpConnection>> clients_;
-  std::vector<int> accepted_;
-  std::vector<ConnectionEnds> ends_;
+  std::vector<ConnectionSocket> accepted_;
   int cut_ = 0;
   ConnectionRoom room_{kMost, kMostAtAll, [this] { ++cut_; }};
 };
@@ -102,7 +85,7 @@ TEST_F(ConnectionRoomTest, WhoHasLeftMakesRoom) {
     Enter();
     Fill(i);
   }
-  room_.Leave(ends_[0]);
+  room_.Leave(accepted_[0].ends);
   Enter();
   EXPECT_EQ(cut_, 0);
 }

@@ -1,8 +1,6 @@
 #include "server/head_room.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 #include <vector>
 
 #include "tests/testing/http_client.h"
+#include "tests/testing/loopback_listener.h"
 
 namespace snapvit {
 namespace {
@@ -23,46 +22,33 @@ constexpr size_t kThreads = 10;
 // Connections of a listener, each as if a thread had taken it.
 class HeadRoomTest : public testing::Test {
  protected:
-  void SetUp() override {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    ASSERT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    ASSERT_EQ(listen(listener_, 100), 0);
-    ASSERT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    port_ = ntohs(address.sin_port);
-  }
   ~HeadRoomTest() override {
-    for (const int fd : accepted_) close(fd);
-    close(listener_);
+    for (const ConnectionSocket& socket : accepted_) close(socket.fd);
   }
 
   // A client that has sent `begun`, which nobody has read yet.
-  HttpConnection& Connect(const std::string& begun) {
-    clients_.push_back(std::make_unique<HttpConnection>(port_));
+  void Connect(const std::string& begun) {
+    clients_.push_back(std::make_unique<HttpConnection>(listener_.port()));
     clients_.back()->Send(begun);
-    accepted_.push_back(accept(listener_, nullptr, nullptr));
+    accepted_.push_back(listener_.Accept());
     if (!begun.empty()) {
-      pollfd state = {accepted_.back(), POLLIN, 0};
+      pollfd state = {accepted_.back().fd, POLLIN, 0};
       EXPECT_EQ(poll(&state, 1, /*timeout=*/-1), 1);
     }
-    return *clients_.back();
   }
   void Open(const std::string& begun) {
     Connect(begun);
-    room_.Opened(port_);
+    room_.Opened(listener_.port());
   }
   void Read(size_t i) const {
     char buffer[100];
-    EXPECT_GT(recv(accepted_[i], buffer, sizeof(buffer), 0), 0);
+    EXPECT_GT(recv(accepted_[i].fd, buffer, sizeof(buffer), 0), 0);
   }
   bool IsCut(size_t i) const { return clients_[i]->AwaitReply(absl::ZeroDuration()); }
 
-  const int listener_ = socket(AF_INET, SOCK_STREAM, 0);
-  uint16_t port_ = 0;
+  const LoopbackListener listener_;
   std::vector<std::unique_ptr<HttpConnection>> clients_;
-  std::vector<int> accepted_;
+  std::vector<ConnectionSocket> accepted_;
   int cut_ = 0;
   HeadRoom room_{kMost, kThreads, [this] { ++cut_; }};
 };
@@ -107,7 +93,7 @@ TEST_F(HeadRoomTest, WhatHadSentBeforeMakesWayOnceItIsSilent) {
 TEST_F(HeadRoomTest, TheLastThreadWaitsForOthersToBeSilent) {
   for (size_t i = 0; i + 1 < kThreads; ++i) Open("GET / HTT");
   Connect("GET / HTTP/1.1\r\n\r\n");
-  std::thread last([this] { room_.Opened(port_); });
+  std::thread last([this] { room_.Opened(listener_.port()); });
   for (size_t i = 0; i + 1 < kThreads; ++i) Read(i);
   last.join();
   EXPECT_GT(cut_, 0);
@@ -117,10 +103,7 @@ TEST_F(HeadRoomTest, TheLastThreadWaitsForOthersToBeSilent) {
 TEST_F(HeadRoomTest, OnesThatAreBeingAnsweredStay) {
   Open("GET / HTTP/1.1\r\n\r\n");
   Read(0);
-  sockaddr_in peer = {};
-  socklen_t size = sizeof(peer);
-  ASSERT_EQ(getpeername(accepted_[0], reinterpret_cast<sockaddr*>(&peer), &size), 0);
-  const ConnectionEnds ends = {port_, "127.0.0.1", ntohs(peer.sin_port)};
+  const ConnectionEnds ends = accepted_[0].ends;
   room_.RequestCame(ends);
   for (size_t i = 0; i < kMost + 2; ++i) Open("");
   EXPECT_EQ(cut_, 2);
