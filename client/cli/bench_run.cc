@@ -57,9 +57,7 @@ class BenchRun {
     absl::MutexLock lock(&mu_);
     BenchResult result{std::move(result_.streams), std::move(result_.total), std::move(*timeline_)};
     result.lateness = std::move(result_.lateness);
-    // A load that ends by its duration has lasted that long, whenever its last request was sent.
-    const bool by_duration = plan_.duration.has_value() && !interrupted_ && !Enough();
-    result.elapsed = std::max(last_reply_, by_duration ? End() : sending_ended_) - start_;
+    result.elapsed = Ended() - start_;
     result.cpu_time = CpuTime() - cpu_start;
     result.wall_time = clock_.Now() - wall_start;
     result.abandoned = result_.abandoned;
@@ -99,6 +97,7 @@ class BenchRun {
   bool Enough() const ABSL_SHARED_LOCKS_REQUIRED(mu_) {
     return plan_.requests.has_value() && counted_ >= *plan_.requests;
   }
+  absl::Time Ended() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   std::vector<size_t> OpenStreams() const;
   ArrivalMerge Merge(bool warmup) const;
 
@@ -128,6 +127,17 @@ class BenchRun {
   absl::Time last_reply_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   absl::Time sending_ended_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
+
+// The end of the time in which the server did what was counted.
+absl::Time BenchRun::Ended() const {
+  const bool by_duration = plan_.duration.has_value() && !interrupted_ && !Enough();
+  if (!by_duration) return std::max(last_reply_, sending_ended_);
+  // Closed streams in full swing send as often as they are answered. What was on its way at the
+  // start is not counted and took the server as long as what was on its way at the end, and is.
+  if (OpenStreams().empty() && plan_.warmup > absl::ZeroDuration()) return End();
+  // A load that ends by its duration has lasted that long, whenever its last request was sent.
+  return std::max(last_reply_, End());
+}
 
 // --- The thread that shows progress ---
 

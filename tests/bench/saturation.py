@@ -2,11 +2,12 @@
 """A server at saturation beside its engine alone: images per second over loopback gRPC, of encoded images, in turn with
 the same model in engine_bench on as many threads.
 
-usage: saturation.py MODEL_DIR IMAGES [--threads 2] [--batch 8] [--rounds 10] [--concurrency 32] [--dtype bf16]
+usage: saturation.py MODEL_DIR IMAGES [--threads 2] [--workers 1] [--batch 8] [--rounds 10] [--concurrency 32] [--dtype bf16]
 
 Needs build/release with -DSNAPVIT_BENCH=ON. IMAGES: a folder of encoded images. Prints a line a round, then the median.
 Decoding is counted in: an engine that computes r images a second on n threads would manage 1 / (1/r + d/n) if an image
-took d to decode and scale, which the server's own metric says of one image at a time.
+took d to decode and scale, which the server's own metric says of one image at a time. The server's workers share the
+threads.
 """
 import argparse
 import json
@@ -42,11 +43,11 @@ class Engine:
 
 
 class Server:
-    def __init__(self, model, dtype, threads, folder):
+    def __init__(self, model, dtype, threads, workers, folder):
         ready = pathlib.Path(folder) / "ready"
         self.process = subprocess.Popen(
-            [BIN / "snapvit-server", "--model", model, "--dtype", dtype, "--threads", str(threads), "--listen", "127.0.0.1:0",
-             "--http", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--order-at-start", "never", "--corrections", "none",
+            [BIN / "snapvit-server", "--model", model, "--dtype", dtype, "--threads", str(threads // workers),
+             "--workers", str(workers), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--order-at-start", "never", "--corrections", "none",
              "--ready-file", ready, "--cache-dir", folder, "--log-level", "error"])
         while not ready.exists():
             if self.process.poll() is not None:
@@ -64,11 +65,10 @@ class Server:
                 values[line.split("{")[0].rsplit("_", 1)[1]] = float(line.split()[-1])
         return values["sum"] / values["count"]
 
-    # Without a warm-up: what it left waiting would take time of the requests that count.
     def rate(self, images, concurrency):
         result = subprocess.run(
             [BIN / "snapvit", "bench", "--target", self.target, "--concurrency", str(concurrency), "--budget", "1", "--strict",
-             "--images", images, "--duration", str(ROUND_S), "--warmup", "0", "--threads", "1", "--json"],
+             "--images", images, "--duration", str(ROUND_S), "--warmup", "1", "--threads", "1", "--json"],
             capture_output=True, text=True, check=True)
         result = json.loads(result.stdout)
         if result["failed"] or result["shed"]:
@@ -80,13 +80,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("images")
-    for name, value in dict(threads=2, batch=8, rounds=10, concurrency=32).items():
+    for name, value in dict(threads=2, workers=1, batch=8, rounds=10, concurrency=32).items():
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--dtype", default="bf16")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         engine = Engine(args.model, args.dtype, args.threads, args.batch)
-        server = Server(args.model, args.dtype, args.threads, folder)
+        server = Server(args.model, args.dtype, args.threads, args.workers, folder)
         try:
             decode = server.decode_seconds(args.images)
             print(f"decoding and scaling takes {1e3 * decode:.2f} ms an image")

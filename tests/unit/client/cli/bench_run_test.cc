@@ -196,6 +196,14 @@ TEST_F(BenchRunTest, TheWarmUpIsSentButNotCounted) {
   EXPECT_EQ(calls, 40);
 }
 
+TEST_F(BenchRunTest, AClosedLoopIsTimedUntilItsLastRequestAfterAWarmUp) {
+  AddStream({.concurrency = "4"});
+  plan_.warmup = plan_.duration.emplace(absl::Milliseconds(100));
+  const BenchResult result = Run();
+  EXPECT_GT(result.total.ok(), 0U);
+  EXPECT_EQ(result.elapsed, absl::Milliseconds(100)) << "what is on its way is not waited for";
+}
+
 TEST_F(BenchRunTest, AnInterruptedRunStillReports) {
   server_.embed = [&](grpc::ServerContext& context, const v1::EmbedRequest& request,
                       v1::EmbedResponse& response) {
