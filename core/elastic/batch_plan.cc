@@ -16,11 +16,11 @@ BatchPlan PlanBatch(std::span<const double> costs, int threads) {
   plan.alone.resize(threads);
   std::vector<int> order(costs.size());
   std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return costs[a] > costs[b]; });
   if (threads == 1) {
     plan.alone[0] = order;
     return plan;
   }
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return costs[a] > costs[b]; });
 
   // Of the first images in this order more and more go to single threads.
   double rest = std::accumulate(costs.begin(), costs.end(), 0.0);
@@ -42,7 +42,6 @@ BatchPlan PlanBatch(std::span<const double> costs, int threads) {
   }
   for (size_t i = 0; i < alone; ++i) plan.alone[thread_of[i]].push_back(order[i]);
   plan.together.assign(order.begin() + static_cast<int64_t>(alone), order.end());
-  std::sort(plan.together.begin(), plan.together.end());
   return plan;
 }
 

@@ -9,8 +9,9 @@
 namespace snapvit {
 
 struct BatchPlan {
-  std::vector<std::vector<int>> alone;  // images of each thread
-  std::vector<int> together;            // the others, ascending
+  // Images of each thread, and the others: the most expensive first, then in their order.
+  std::vector<std::vector<int>> alone;
+  std::vector<int> together;
 };
 
 // An image that one thread computes alone never waits for another thread and stays in that thread's

@@ -4,7 +4,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "core/elastic/aten_threads.h"
@@ -17,9 +16,6 @@
 
 namespace snapvit {
 namespace {
-
-// Images of one view.
-using ViewImages = std::map<const KeepCounts*, std::vector<PassImage>>;
 
 template <typename T>
 class PackedModelOf final : public PackedModel {
@@ -34,22 +30,23 @@ class PackedModelOf final : public PackedModel {
     at::Tensor tokens = at::empty({count, first_tokens, width}, at::kFloat);
     const int threads = at::get_num_threads();
     const BatchPlan plan = PlanBatch(Costs(views), threads);
-    const auto group = [&](const std::vector<int>& images) {
-      ViewImages groups;
-      for (const int i : images) {
-        groups[views[i]].push_back(
-            {contiguous.const_data_ptr<float>() + i * (contiguous.numel() / count),
-             tokens.data_ptr<float>() + i * first_tokens * width});
+    const auto passes = [&](const std::vector<int>& numbers) {
+      std::vector<PassImage> images;
+      for (const int i : numbers) {
+        images.push_back({views[i],
+                          contiguous.const_data_ptr<float>() + i * (contiguous.numel() / count),
+                          tokens.data_ptr<float>() + i * first_tokens * width});
       }
-      return groups;
+      return images;
     };
     if (static_cast<int64_t>(plan.together.size()) < count) {
-      RunOnOpenMp(threads, [&](int thread) { RunAlone(group(plan.alone[thread]), first_tokens); });
+      RunOnOpenMp(threads, [&](int thread) {
+        const auto run = [](absl::FunctionRef<void(int)> task) { task(0); };
+        RunPasses(passes(plan.alone[thread]), ImagesAlone(), first_tokens, {run, 1});
+      });
     }
     const auto run = [threads](absl::FunctionRef<void(int)> task) { RunOnOpenMp(threads, task); };
-    for (const auto& [view, images] : group(plan.together)) {
-      RunPackedPass<T>(weights_, *view, images, first_tokens, {run, threads});
-    }
+    RunPasses(passes(plan.together), plan.together.size(), first_tokens, {run, threads});
     return tokens;
   }
 
@@ -64,18 +61,23 @@ class PackedModelOf final : public PackedModel {
     return costs;
   }
 
-  // On the calling thread, few images at a time.
-  void RunAlone(const ViewImages& groups, int64_t first_tokens) const {
-    const auto run = [](absl::FunctionRef<void(int)> task) { task(0); };
+  // Of a pass on one thread.
+  size_t ImagesAlone() const {
     const int64_t tokens = weights_.config.tokens();
-    const size_t at_once =
-        std::max<int64_t>(1, (CpuKernels<T>()->rows_alone + tokens / 2) / tokens);
-    for (const auto& [view, group] : groups) {
-      for (std::span<const PassImage> images = group; !images.empty();) {
-        const size_t part = std::min(at_once, images.size());
-        RunPackedPass<T>(weights_, *view, images.first(part), first_tokens, {run, 1});
-        images = images.subspan(part);
+    return std::max<int64_t>(1, (CpuKernels<T>()->rows_alone + tokens / 2) / tokens);
+  }
+
+  // `at_once` images at a time, or as many as have views enough for a pass.
+  void RunPasses(std::span<const PassImage> images, size_t at_once, int64_t first_tokens,
+                 const Parallel& parallel) const {
+    while (!images.empty()) {
+      size_t count = 0;
+      for (int views = 0; count < std::min(at_once, images.size()); ++count) {
+        if (count == 0 || images[count].view != images[count - 1].view) ++views;
+        if (views > kMostViews) break;
       }
+      RunPackedPass<T>(weights_, images.first(count), first_tokens, parallel);
+      images = images.subspan(count);
     }
   }
 

@@ -36,26 +36,17 @@ template <typename T>
 struct Workspace {
   AlignedVector<float> x;  // [B·N, D], the residual stream
   AlignedVector<T> input;  // [B·N, D or 3·p·p]: what a half or the patch embedding reads
-  AlignedVector<T> qkv;    // [B·N, H'·3·dh]
-  AlignedVector<T> units;  // [B·N, H'·dh or h']
-  AlignedVector<T> low;    // [B·N, rank]
-  PackedMatrix<T> table_in, table_out;  // of a correction whose tables are kept compact
+  AlignedVector<T> qkv;    // [B·N, H·3·dh], of each view [rows, H'·3·dh]
+  AlignedVector<T> units;  // [B·N, H·dh or h], of each view [rows, H'·dh or h']
+  // Of each view's corrections: [rows, rank], and the tables.
+  AlignedVector<T> low[kMostViews];
+  PackedMatrix<T> table_in, tables_out[kMostViews];
 };
 
 template <typename T>
 Workspace<T>& ThreadWorkspace() {
   thread_local Workspace<T> workspace;
   return workspace;
-}
-
-// The table as the kernels read it.
-const PackedMatrix<BFloat16Bits>& Whole(const PackedMatrix<BFloat16Bits>& table,
-                                        PackedMatrix<BFloat16Bits>& /*space*/) {
-  return table;
-}
-const PackedMatrix<float>& Whole(const CompactMatrix& table, PackedMatrix<float>& space) {
-  table.Expand(space);
-  return space;
 }
 
 // Zeros behind an odd number of columns: the kernels read pairs.
@@ -65,21 +56,47 @@ void ClearColumn(T* data, int64_t rows, int64_t stride, int64_t column) {
   for (int64_t row = 0; row < rows; ++row) data[row * stride + column] = 0;
 }
 
+// Calls of the same weights, one of each view that has something of them.
+template <typename T>
+class Calls {
+ public:
+  GemmCall<T>& Add(const GemmCall<T>& call) { return calls_[count_++] = call; }
+  void Run(const Kernels<T>& kernels, const Parallel& parallel) const {
+    if (count_ > 0) kernels.gemm({calls_, count_}, parallel);
+  }
+
+ private:
+  GemmCall<T> calls_[kMostViews];
+  size_t count_ = 0;
+};
+
+// Neighbouring images of one view, in a pass.
+struct PassGroup {
+  const KeepCounts* view = nullptr;
+  int64_t first = 0, count = 0;  // images
+};
+
 // One forward pass.
 template <typename T>
 class Pass {
  public:
-  Pass(const PackedWeights<T>& weights, const KeepCounts& view, std::span<const PassImage> images,
-       int64_t first_tokens, const Parallel& parallel)
+  Pass(const PackedWeights<T>& weights, std::span<const PassImage> images, int64_t first_tokens,
+       const Parallel& parallel)
       : weights_(weights),
         config_(weights.config),
         kernels_(*CpuKernels<T>()),
-        view_(view),
         images_(images),
         image_count_(static_cast<int64_t>(images.size())),
         first_tokens_(first_tokens),
         parallel_(parallel),
-        work_(ThreadWorkspace<T>()) {}
+        work_(ThreadWorkspace<T>()) {
+    for (int64_t i = 0; i < image_count_; ++i) {
+      if (i == 0 || images[i].view != images[i - 1].view) {
+        all_groups_[group_count_++] = {images[i].view, i, 0};
+      }
+      ++all_groups_[group_count_ - 1].count;
+    }
+  }
 
   void Run() {
     Embed();
@@ -96,45 +113,72 @@ class Pass {
   }
 
  private:
+  std::span<const PassGroup> groups() const { return {all_groups_, group_count_}; }
+
   // Rows of the residual stream: of all tokens, and from the attention of the last block on of
   // those that are wanted.
   int64_t rows() const { return image_count_ * tokens_; }
+
+  // Where a group's rows are. Those of heads or channels lie together as its view has some, in room
+  // for all.
+  const T* Input(const PassGroup& group) const {
+    return work_.input.data() + group.first * tokens_ * Even(config_.embed_dim);
+  }
+  float* X(const PassGroup& group) const {
+    return work_.x.data() + group.first * tokens_ * config_.embed_dim;
+  }
+  T* Qkv(const PassGroup& group) const {
+    return work_.qkv.data() + group.first * config_.tokens() * 3 * HeadWidth();
+  }
+  T* Units(const PassGroup& group) const {
+    return work_.units.data() + group.first * config_.tokens() * UnitWidth();
+  }
+  int64_t HeadWidth() const { return int64_t{config_.num_heads} * config_.head_dim; }
+  int64_t UnitWidth() const { return std::max(HeadWidth(), Even(config_.mlp_hidden)); }
 
   // x = start + patches·weight. Rows of prefix tokens have patches of zeros.
   void Embed() {
     const int64_t patch = config_.patch_size, width = config_.embed_dim;
     const int64_t stride = Even(3 * patch * patch);
     work_.x.Reserve(rows() * width);
-    const int64_t of_heads = int64_t{config_.num_heads} * config_.head_dim;
-    work_.qkv.Reserve(rows() * 3 * of_heads);
-    work_.units.Reserve(rows() * std::max(of_heads, Even(config_.mlp_hidden)));
+    work_.qkv.Reserve(rows() * 3 * HeadWidth());
+    work_.units.Reserve(rows() * UnitWidth());
     work_.input.Reserve(rows() * std::max(stride, Even(width)));
-    const int64_t prefix = config_.prefix_tokens(), columns = config_.grid_width();
     parallel_.run([&](int thread) {
       const int64_t end = rows() * (thread + 1) / parallel_.threads;
       for (int64_t row = rows() * thread / parallel_.threads; row < end; ++row) {
-        const int64_t image = row / tokens_, token = row % tokens_;
-        std::copy_n(Data(weights_.start) + token * width, width, work_.x.data() + row * width);
-        T* out = work_.input.data() + row * stride;
-        if (token < prefix) {
-          std::fill_n(out, stride, 0);
-          continue;
-        }
-        const int64_t i = (token - prefix) / columns, j = (token - prefix) % columns;
-        for (int64_t channel = 0; channel < 3; ++channel) {
-          const float* plane =
-              images_[image].pixels +
-              channel * config_.image_height * static_cast<int64_t>(config_.image_width);
-          for (int64_t y = 0; y < patch; ++y, out += patch) {
-            kernels_.convert(plane + (i * patch + y) * config_.image_width + j * patch, patch, out);
-          }
-        }
-        if (stride > 3 * patch * patch) *out = 0;
+        std::copy_n(Data(weights_.start) + row % tokens_ * width, width,
+                    work_.x.data() + row * width);
+        TakePatch(images_[row / tokens_].pixels, row % tokens_, work_.input.data() + row * stride);
       }
     });
-    GemmCall<T> call =
-        Product(weights_.patch, work_.input.data(), stride, 3 * patch * patch, width);
-    AddTo(call, /*scale=*/{});
+    Calls<T> calls;
+    GemmCall<T>& call = calls.Add(Product(weights_.patch, 3 * patch * patch, width));
+    call.rows = {work_.input.data(), stride};
+    call.row_count = rows();
+    call.residual = work_.x.data();
+    call.out_stride = width;
+    calls.Run(kernels_, parallel_);
+  }
+
+  // The pixels of a token as T, of a prefix token zeros, up to an even number.
+  void TakePatch(const float* pixels, int64_t token, T* out) const {
+    const int64_t patch = config_.patch_size, columns = config_.grid_width();
+    const int64_t size = 3 * patch * patch;
+    if (token < config_.prefix_tokens()) {
+      std::fill_n(out, Even(size), 0);
+      return;
+    }
+    const int64_t i = (token - config_.prefix_tokens()) / columns;
+    const int64_t j = (token - config_.prefix_tokens()) % columns;
+    for (int64_t channel = 0; channel < 3; ++channel) {
+      const float* plane =
+          pixels + channel * config_.image_height * static_cast<int64_t>(config_.image_width);
+      for (int64_t y = 0; y < patch; ++y, out += patch) {
+        kernels_.convert(plane + (i * patch + y) * config_.image_width + j * patch, patch, out);
+      }
+    }
+    if (Even(size) > size) *out = 0;
   }
 
   void NormStream(const Norm& norm) const {
@@ -144,7 +188,7 @@ class Pass {
     kernels_.layer_norm(call, parallel_);
   }
 
-  // The input of a half of a block, [rows, D] bf16.
+  // The input of a half of a block, [rows, D] of T.
   void NormInput(const Norm& norm) {
     LayerNormCall<T> call = NormCall(norm);
     call.out = work_.input.data();
@@ -164,85 +208,122 @@ class Pass {
     return call;
   }
 
-  GemmCall<T> Product(const PackedMatrix<T>& weights, const T* data, int64_t stride, int64_t inputs,
-                      int64_t outputs) const {
+  static GemmCall<T> Product(const PackedMatrix<T>& weights, int64_t inputs, int64_t outputs) {
     GemmCall<T> call;
-    call.rows = {data, stride};
-    call.row_count = rows();
     call.weights = &weights;
     call.inputs = inputs;
     call.outputs = outputs;
     return call;
   }
 
-  // x += scale·(what the call computes)
-  void AddTo(GemmCall<T>& call, const at::Tensor& scale) const {
-    call.residual = work_.x.data();
-    call.out_stride = config_.embed_dim;
-    call.scale = Data(scale);
-    kernels_.gemm(call, parallel_);
+  // Of what the last norm gave for a group.
+  GemmCall<T> InputProduct(const PackedMatrix<T>& weights, const PassGroup& group,
+                           int64_t outputs) const {
+    GemmCall<T> call = Product(weights, config_.embed_dim, outputs);
+    call.rows = {Input(group), Even(config_.embed_dim)};
+    call.row_count = group.count * tokens_;
+    return call;
   }
 
-  // Adds to x what the units [rows, inputs] of a half give.
-  void AddOutput(const PackedMatrix<T>& weights, int64_t inputs, const at::Tensor& dense_bias,
-                 const at::Tensor& scale, const PackedCorrection<T>* correction) {
-    GemmCall<T> call =
-        Product(weights, work_.units.data(), Even(inputs), inputs, config_.embed_dim);
-    call.bias = Data(correction != nullptr ? correction->bias : dense_bias);
-    if (correction == nullptr || correction->in.empty()) return AddTo(call, scale);
-    const PackedMatrix<T>& in = Whole(correction->in, work_.table_in);
-    const int64_t rank = in.outputs(), stride = Even(rank);
-    work_.low.Reserve(rows() * stride);
-    GemmCall<T> low = Product(in, work_.units.data(), Even(inputs), inputs, rank);
-    low.out = work_.low.data();
-    low.out_stride = stride;
-    kernels_.gemm(low, parallel_);
-    ClearColumn(work_.low.data(), rows(), stride, rank);
-    call.more_rows = {work_.low.data(), stride};
-    call.more_weights = &Whole(correction->out, work_.table_out);
+  // Of a group's units.
+  GemmCall<T> UnitProduct(const PackedMatrix<T>& weights, const PassGroup& group, int64_t units,
+                          int64_t outputs) const {
+    GemmCall<T> call = Product(weights, units, outputs);
+    call.rows = {Units(group), Even(units)};
+    call.row_count = group.count * tokens_;
+    return call;
+  }
+
+  // What turns the units of a half of a block into outputs.
+  struct Half {
+    int block;
+    std::vector<int> KeepCounts::*keeps;
+    int structure;  // of its corrections
+    int64_t width;  // of a unit
+    const PackedMatrix<T>& weights;
+    const at::Tensor& bias;
+    const at::Tensor& scale;
+
+    int Keep(const PassGroup& group) const { return (group.view->*keeps)[block]; }
+  };
+
+  // x += scale·(units·weights + corrections + bias)
+  void AddOutputs(const Half& half) {
+    Calls<T> calls;
+    for (size_t i = 0; i < group_count_; ++i) {
+      const PassGroup& group = all_groups_[i];
+      const int keep = half.Keep(group);
+      const PackedCorrection<T>* correction = weights_.Find(half.structure, keep);
+      const float* bias = Data(correction != nullptr ? correction->bias : half.bias);
+      if (keep == 0) {
+        AddBias(group, bias, Data(half.scale));
+        continue;
+      }
+      GemmCall<T>& call =
+          calls.Add(UnitProduct(half.weights, group, keep * half.width, config_.embed_dim));
+      call.bias = bias;
+      call.scale = Data(half.scale);
+      call.residual = X(group);
+      call.out_stride = config_.embed_dim;
+      if (correction != nullptr && !correction->in.empty()) {
+        AddLowRank(*correction, group, work_.low[i], work_.tables_out[i], call);
+      }
+    }
+    calls.Run(kernels_, parallel_);
+  }
+
+  // Computes the first factor's product, and adds the second's to the call.
+  void AddLowRank(const PackedCorrection<T>& correction, const PassGroup& group,
+                  AlignedVector<T>& low, PackedMatrix<T>& table_out, GemmCall<T>& call) {
+    kernels_.expand(correction.in, work_.table_in);
+    kernels_.expand(correction.out, table_out);
+    const int64_t rank = correction.in.outputs(), stride = Even(rank);
+    low.Reserve(call.row_count * stride);
+    GemmCall<T> first = UnitProduct(work_.table_in, group, call.inputs, rank);
+    first.out = low.data();
+    first.out_stride = stride;
+    kernels_.gemm({&first, 1}, parallel_);
+    ClearColumn(low.data(), call.row_count, stride, rank);
+    call.more_rows = {low.data(), stride};
+    call.more_weights = &table_out;
     call.more_inputs = rank;
-    AddTo(call, scale);
   }
 
-  // A half without units adds its bias to every row.
-  void AddBias(const at::Tensor& dense_bias, const at::Tensor& scale,
-               const PackedCorrection<T>* correction) {
-    const float* bias = Data(correction != nullptr ? correction->bias : dense_bias);
-    const float* factor = Data(scale);
+  // Of a half without units, to every row.
+  void AddBias(const PassGroup& group, const float* bias, const float* scale) {
     const int64_t width = config_.embed_dim;
-    for (int64_t row = 0; row < rows(); ++row) {
-      float* x = work_.x.data() + row * width;
-      for (int64_t i = 0; i < width; ++i) x[i] += factor == nullptr ? bias[i] : factor[i] * bias[i];
+    float* x = X(group);
+    for (int64_t row = 0; row < group.count * tokens_; ++row, x += width) {
+      for (int64_t i = 0; i < width; ++i) x[i] += scale == nullptr ? bias[i] : scale[i] * bias[i];
     }
   }
 
   void AddAttention(int index) {
     const PackedBlock<T>& block = weights_.blocks[index];
-    const int heads = view_.heads[index];
-    const PackedCorrection<T>* correction = weights_.Find(config_.depth + index, heads);
+    const Half half = {index,      &KeepCounts::heads, config_.depth + index, config_.head_dim,
+                       block.proj, block.proj_bias,    block.scale1};
     const bool last = index + 1 == config_.depth;
-    if (heads == 0) {
-      if (last) KeepFirstTokens();
-      return AddBias(block.proj_bias, block.scale1, correction);
-    }
-    NormInput(block.norm1);
-    const int64_t width = int64_t{heads} * config_.head_dim;
     const int64_t queries = last ? first_tokens_ : tokens_;
-    ComputeQkv(block, 3 * width, queries);
-    Place(block, heads);
-    AttentionCall<T> call;
-    call.qkv = work_.qkv.data();
-    call.stride = 3 * width;
-    call.images = static_cast<int>(image_count_);
-    call.tokens = static_cast<int>(tokens_);
-    call.heads = heads;
-    call.head_dim = config_.head_dim;
-    call.queries = static_cast<int>(queries);
-    call.out = work_.units.data();
-    call.out_stride = width;
-    kernels_.attention(call, parallel_);
+    NormInput(block.norm1);
+    ComputeQkv(block, half, queries);
+    for (const PassGroup& group : groups()) {
+      const int heads = half.Keep(group);
+      if (heads == 0) continue;
+      Place(block, group, heads);
+      AttentionCall<T> call;
+      call.qkv = Qkv(group);
+      call.stride = 3 * heads * half.width;
+      call.images = static_cast<int>(group.count);
+      call.tokens = static_cast<int>(tokens_);
+      call.heads = heads;
+      call.head_dim = config_.head_dim;
+      call.queries = static_cast<int>(queries);
+      call.out = Units(group);
+      call.out_stride = heads * half.width;
+      kernels_.attention(call, parallel_);
+    }
     if (last) KeepFirstTokens();
-    AddOutput(block.proj, width, block.proj_bias, block.scale1, correction);
+    AddOutputs(half);
   }
 
   bool Placed(const PackedBlock<T>& block) const {
@@ -250,35 +331,51 @@ class Pass {
   }
 
   // Queries only of the first tokens, if heads and panels lie so that they can be left out.
-  void ComputeQkv(const PackedBlock<T>& block, int64_t width, int64_t queries) const {
-    const int64_t stride = Even(config_.embed_dim);
-    GemmCall<T> call = Product(block.qkv, work_.input.data(), stride, config_.embed_dim, width);
-    call.bias = Data(block.qkv_bias);
-    call.out = work_.qkv.data();
-    call.out_stride = width;
+  void ComputeQkv(const PackedBlock<T>& block, const Half& half, int64_t queries) const {
     const bool apart = queries < tokens_ && config_.head_dim == kPanel && !Placed(block);
-    if (!apart) return kernels_.gemm(call, parallel_);
-    call.period = 3;
-    call.from = 1;
-    call.until = 3;
-    kernels_.gemm(call, parallel_);
-    call.from = 0;
-    call.until = 1;
-    call.row_count = image_count_;
-    for (int64_t token = 0; token < queries; ++token) {
-      call.rows = {work_.input.data() + token * stride, tokens_ * stride};
-      call.out = work_.qkv.data() + token * width;
-      call.out_stride = tokens_ * width;
-      kernels_.gemm(call, parallel_);
+    Calls<T> calls;
+    for (const PassGroup& group : groups()) {
+      const int64_t width = 3 * half.width * half.Keep(group);
+      if (width == 0) continue;
+      GemmCall<T>& call = calls.Add(InputProduct(block.qkv, group, width));
+      call.bias = Data(block.qkv_bias);
+      call.out = Qkv(group);
+      call.out_stride = width;
+      if (!apart) continue;
+      call.period = 3;
+      call.from = 1;
+      call.until = 3;
+    }
+    calls.Run(kernels_, parallel_);
+    for (int64_t token = 0; apart && token < queries; ++token) {
+      ComputeQueries(block, half, token);
     }
   }
 
-  void Place(const PackedBlock<T>& block, int heads) const {
+  // Of one token of each image.
+  void ComputeQueries(const PackedBlock<T>& block, const Half& half, int64_t token) const {
+    Calls<T> calls;
+    for (const PassGroup& group : groups()) {
+      const int64_t width = 3 * half.width * half.Keep(group);
+      if (width == 0) continue;
+      GemmCall<T>& call = calls.Add(InputProduct(block.qkv, group, width));
+      const int64_t stride = call.rows.stride;
+      call.rows = {call.rows.data + token * stride, tokens_ * stride};
+      call.row_count = group.count;
+      call.bias = Data(block.qkv_bias);
+      call.out = Qkv(group) + token * width;
+      call.out_stride = tokens_ * width;
+      call.period = 3;
+    }
+    calls.Run(kernels_, parallel_);
+  }
+
+  void Place(const PackedBlock<T>& block, const PassGroup& group, int heads) const {
     if (!Placed(block)) return;
     PositionCall<T> call;
-    call.qkv = work_.qkv.data();
+    call.qkv = Qkv(group);
     call.stride = int64_t{3} * heads * config_.head_dim;
-    call.images = static_cast<int>(image_count_);
+    call.images = static_cast<int>(group.count);
     call.tokens = static_cast<int>(tokens_);
     call.heads = heads;
     call.head_dim = config_.head_dim;
@@ -305,46 +402,52 @@ class Pass {
 
   void AddMlp(int index) {
     const PackedBlock<T>& block = weights_.blocks[index];
-    const int64_t channels = view_.channels[index];
-    const PackedCorrection<T>* correction = weights_.Find(index, static_cast<int>(channels));
-    if (channels == 0) return AddBias(block.fc2_bias, block.scale2, correction);
+    const Half half = {index,     &KeepCounts::channels, index,       1,
+                       block.fc2, block.fc2_bias,        block.scale2};
     NormInput(block.norm2);
-    GemmCall<T> call = Product(block.fc1, work_.input.data(), Even(config_.embed_dim),
-                               config_.embed_dim, channels);
-    call.bias = Data(block.fc1_bias);
-    call.gate_bias = Data(block.gate_bias);
-    call.activation = ActivationOf(config_.block.activation);
-    call.out = work_.units.data();
-    call.out_stride = Even(channels);
-    kernels_.gemm(call, parallel_);
-    ClearColumn(work_.units.data(), rows(), Even(channels), channels);
-    AddOutput(block.fc2, channels, block.fc2_bias, block.scale2, correction);
+    Calls<T> calls;
+    for (const PassGroup& group : groups()) {
+      const int channels = half.Keep(group);
+      if (channels == 0) continue;
+      GemmCall<T>& call = calls.Add(InputProduct(block.fc1, group, channels));
+      call.bias = Data(block.fc1_bias);
+      call.gate_bias = Data(block.gate_bias);
+      call.activation = ActivationOf(config_.block.activation);
+      call.out = Units(group);
+      call.out_stride = Even(channels);
+    }
+    calls.Run(kernels_, parallel_);
+    for (const PassGroup& group : groups()) {
+      const int channels = half.Keep(group);
+      ClearColumn(Units(group), group.count * tokens_, Even(channels), channels);
+    }
+    AddOutputs(half);
   }
 
   const PackedWeights<T>& weights_;
   const VitConfig& config_;
   const Kernels<T>& kernels_;
-  const KeepCounts& view_;
   const std::span<const PassImage> images_;
   const int64_t image_count_;
   const int64_t first_tokens_;
   const Parallel& parallel_;
   Workspace<T>& work_;
+  PassGroup all_groups_[kMostViews];
+  size_t group_count_ = 0;
   int64_t tokens_ = config_.tokens();  // of an image in the stream
 };
 
 }  // namespace
 
 template <typename T>
-void RunPackedPass(const PackedWeights<T>& weights, const KeepCounts& view,
-                   std::span<const PassImage> images, int64_t first_tokens,
-                   const Parallel& parallel) {
-  Pass<T>(weights, view, images, first_tokens, parallel).Run();
+void RunPackedPass(const PackedWeights<T>& weights, std::span<const PassImage> images,
+                   int64_t first_tokens, const Parallel& parallel) {
+  Pass<T>(weights, images, first_tokens, parallel).Run();
 }
 
-template void RunPackedPass(const PackedWeights<BFloat16Bits>&, const KeepCounts&,
-                            std::span<const PassImage>, int64_t, const Parallel&);
-template void RunPackedPass(const PackedWeights<float>&, const KeepCounts&,
-                            std::span<const PassImage>, int64_t, const Parallel&);
+template void RunPackedPass(const PackedWeights<BFloat16Bits>&, std::span<const PassImage>, int64_t,
+                            const Parallel&);
+template void RunPackedPass(const PackedWeights<float>&, std::span<const PassImage>, int64_t,
+                            const Parallel&);
 
 }  // namespace snapvit

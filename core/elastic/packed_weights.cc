@@ -62,15 +62,19 @@ PackedBlock<T> PackBlock(const VitConfig& config, const PermutedBlock& from) {
 }
 
 template <typename T>
+CompactMatrix<T> PackTable(const at::Tensor& table, ScaleOf scale_of) {
+  const at::Tensor rows = table.contiguous();
+  return CompactMatrix<T>::Pack(Elements<BFloat16Bits>(rows), rows.size(0), rows.size(1),
+                                rows.size(1), 1, scale_of);
+}
+
+template <typename T>
 PackedCorrection<T> PackCorrection(const StructureCorrection& from) {
   PackedCorrection<T> correction;
   correction.bias = Float(from.bias);
   if (from.in.defined()) {
-    for (const auto& [table, rows] : {std::pair(&correction.in, from.in.contiguous()),
-                                      std::pair(&correction.out, from.out.contiguous())}) {
-      *table = PackedTable<T>::Pack(Elements<BFloat16Bits>(rows), rows.size(0), rows.size(1),
-                                    rows.size(1), 1);
-    }
+    correction.in = PackTable<T>(from.in, ScaleOf::kOutput);
+    correction.out = PackTable<T>(from.out, ScaleOf::kInput);
   }
   return correction;
 }

@@ -7,7 +7,6 @@
 
 #include <cstddef>
 #include <map>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -27,16 +26,11 @@ struct PackedBlock {
   PackedMatrix<T> qkv, proj, fc1, fc2;
 };
 
-// A low-rank table: bf16 in memory, whatever T is.
-template <typename T>
-using PackedTable = std::conditional_t<sizeof(T) == sizeof(BFloat16Bits),
-                                       PackedMatrix<BFloat16Bits>, CompactMatrix>;
-
 // What stands for the pruned units of a structure.
 template <typename T>
 struct PackedCorrection {
-  at::Tensor bias;         // [D] f32
-  PackedTable<T> in, out;  // [units, rank], [rank, D]; empty without a low-rank part
+  at::Tensor bias;           // [D] f32
+  CompactMatrix<T> in, out;  // [units, rank], [rank, D]; empty without a low-rank part
 };
 
 // T: BFloat16Bits or float. Immutable once made.

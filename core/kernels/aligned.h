@@ -4,10 +4,16 @@
 
 #include <cstddef>
 #include <memory>
-#include <new>
 #include <type_traits>
 
 namespace snapvit {
+
+// Memory that starts on a cache line. Of a megabyte and more straight from the system, to which it
+// goes back as a whole, and in huge pages where the system has some: matrices are read from end to
+// end. Throws std::bad_alloc.
+void* AllocateAligned(size_t bytes);
+// `bytes` as they were allocated.
+void FreeAligned(void* memory, size_t bytes);
 
 // Of trivial types only. Throws std::bad_alloc like std::vector.
 template <typename T>
@@ -20,23 +26,22 @@ class AlignedVector {
 
   // Makes room for `size` elements; what was there is lost if it has to grow.
   void Reserve(size_t size) {
-    if (size <= size_) return;
+    if (size <= this->size()) return;
     data_.reset();
-    data_.reset(static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t(64))));
-    size_ = size;
+    data_ = {static_cast<T*>(AllocateAligned(size * sizeof(T))), Free{size * sizeof(T)}};
   }
 
   T* data() { return data_.get(); }
   const T* data() const { return data_.get(); }
-  size_t size() const { return size_; }
-  size_t bytes() const { return size_ * sizeof(T); }
+  size_t size() const { return bytes() / sizeof(T); }
+  size_t bytes() const { return data_ == nullptr ? 0 : data_.get_deleter().bytes; }
 
  private:
   struct Free {
-    void operator()(T* pointer) const { ::operator delete(pointer, std::align_val_t(64)); }
+    size_t bytes = 0;
+    void operator()(T* pointer) const { FreeAligned(pointer, bytes); }
   };
   std::unique_ptr<T, Free> data_;
-  size_t size_ = 0;
 };
 
 }  // namespace snapvit

@@ -16,9 +16,9 @@ constexpr int kSquareBytes = 4 * kSquare;  // of a row of sums
 // Of rows that stay in a core's second cache while all panels pass by (ViT-B and 2 MiB: 0.7 MB is
 // 3 to 10 % faster than 0.4 or 1.3).
 constexpr int64_t kBlockBytes = 700'000;
-// Of a product that is added to a residual stream: it is added in parts, so that the weights come
-// from the third cache once for many rows, not again and again for few long ones.
-constexpr int64_t kMostInputs = 768;
+// As kPartInputs: so that the weights come from the third cache once for many rows, not again and
+// again for few long ones.
+constexpr int64_t kTilePartInputs = 768;
 
 // What a compiler must have written before tiles read it: GCC's intrinsics do not say so.
 inline void BeforeTiles() { asm volatile("" ::: "memory"); }
@@ -126,21 +126,25 @@ void ForEachSquare(int64_t begin, int64_t end, const Run& run) {
 // last step filled up with zeros.
 class TileRows {
  public:
-  // Copies rows [begin, end) of `inputs` inputs into `space`, and knows them by their numbers.
+  // Words that so many rows take.
+  static int64_t Words(int64_t rows, int64_t inputs) {
+    return DivideUp(rows, kSquare) * DivideUp(inputs, kStep) * 2 * kTileWords;
+  }
+
+  // Copies rows [begin, end) of `inputs` inputs (0: there are none) to `space`, and knows them by
+  // their numbers.
   TileRows(const GemmRows<BFloat16Bits>& rows, int64_t inputs, int64_t begin, int64_t end,
-           AlignedVector<uint32_t>& space)
-      : begin_(begin), square_words_(DivideUp(inputs, kStep) * 2 * kTileWords) {
-    if (inputs == 0) return;  // there is no such product
+           uint32_t* space)
+      : begin_(begin), square_words_(Words(1, inputs)), data_(space) {
+    if (inputs == 0) return;
     const int64_t words = WordsOf<BFloat16Bits>(inputs);
-    space.Reserve(DivideUp(end - begin, kSquare) * square_words_);
     for (int64_t i = 0; i < end - begin; ++i) {
       const BFloat16Bits* in = rows.data + (begin + i) * rows.stride;
-      uint32_t* out = space.data() + i / kSquare * square_words_ + i % kSquare * kTile;
+      uint32_t* out = space + i / kSquare * square_words_ + i % kSquare * kTile;
       for (int64_t word = 0; word < words; word += kTile, out += 2 * kTileWords) {
         StoreWords(out, LoadWords(FirstLanes(words - word), in + 2 * word));
       }
     }
-    data_ = space.data();
     BeforeTiles();
   }
 
@@ -152,7 +156,7 @@ class TileRows {
  private:
   const int64_t begin_;
   const int64_t square_words_;
-  const uint32_t* data_ = nullptr;
+  const uint32_t* const data_;
 };
 
 // One of the products of a call: its rows, and the weights of as many columns as a square has.
@@ -244,26 +248,50 @@ class PendingOutputs {
   bool gated_ = false;
 };
 
-// Rows [begin, end) of a call.
+// One square is computed while the one before becomes outputs.
+class Squares {
+ public:
+  PendingOutputs& now() { return pending_[now_]; }
+  PendingOutputs& before() { return pending_[1 - now_]; }
+  void Next() { now_ = 1 - now_; }
+
+ private:
+  PendingOutputs pending_[2];
+  int now_ = 0;
+};
+
+// Some rows of a call.
 struct RowBlock {
+  // Words that its rows take.
+  static int64_t Words(const GemmShare<BFloat16Bits>& share) {
+    return TileRows::Words(share.end - share.begin, share.call->inputs) +
+           TileRows::Words(share.end - share.begin, share.call->more_inputs);
+  }
+
+  RowBlock(const GemmShare<BFloat16Bits>& share, uint32_t* space, Squares& squares_of_all)
+      : call(*share.call),
+        begin(share.begin),
+        end(share.end),
+        first_word(share.first_word),
+        rows(call.rows, call.inputs, begin, end, space),
+        more_rows(call.more_rows, call.more_inputs, begin, end,
+                  space + TileRows::Words(end - begin, call.inputs)),
+        squares(squares_of_all) {}
+
   const GemmCall<BFloat16Bits>& call;
-  int64_t begin, end;
-  int64_t first_word;  // of a panel's rows
-  const TileRows& rows;
-  const TileRows& more_rows;
-  PendingOutputs* now;
-  PendingOutputs* before;
+  const int64_t begin, end;
+  const int64_t first_word;  // of a panel's rows
+  const TileRows rows;
+  const TileRows more_rows;
+  Squares& squares;
 };
 
 // A strip of a square's columns, or of half as many.
 template <int kColumnTiles>
-void RunTileStrip(RowBlock& block, const Strip<BFloat16Bits>& strip, WeightsAhead ahead) {
+void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, WeightsAhead ahead) {
   const GemmCall<BFloat16Bits>& call = block.call;
-  const int64_t width = call.weights->panel_width(strip.panel);
-  const Factor<kColumnTiles> factor(
-      block.rows, call.inputs,
-      call.weights->panel(strip.panel) + block.first_word * width + strip.column, width,
-      call.weights->gated() ? kPanel / 2 : kTile);
+  const Factor<kColumnTiles> factor(block.rows, call.inputs, strip.weights(), strip.width(),
+                                    call.weights->gated() ? kPanel / 2 : kTile);
   std::optional<Factor<kColumnTiles>> more;
   if (call.more_weights != nullptr) {
     more.emplace(block.more_rows, call.more_inputs,
@@ -272,22 +300,24 @@ void RunTileStrip(RowBlock& block, const Strip<BFloat16Bits>& strip, WeightsAhea
   }
   const int64_t steps = DivideUp(call.inputs, kStep) + DivideUp(call.more_inputs, kStep);
   ForEachSquare(block.begin, block.end, [&](int64_t row, auto row_tiles, int64_t rows) {
-    const int64_t rows_at_once = DivideUp(block.before->left(), steps);
+    PendingOutputs& before = block.squares.before();
+    const int64_t rows_at_once = DivideUp(before.left(), steps);
     const auto between = [&] {
       ahead.Fetch();
-      block.before->Write(rows_at_once);
+      before.Write(rows_at_once);
     };
     ZeroSums<row_tiles(), kColumnTiles>();
     factor.template Add<row_tiles()>(row, between);
     if (more.has_value()) more->template Add<row_tiles()>(row, between);
-    StoreSums<row_tiles(), kColumnTiles>(block.now->sums(), kSquareBytes);
-    block.now->Begin(strip, row, rows, kColumnTiles);
-    std::swap(block.now, block.before);
+    StoreSums<row_tiles(), kColumnTiles>(block.squares.now().sums(), kSquareBytes);
+    block.squares.now().Begin(strip, row, rows, kColumnTiles);
+    block.squares.Next();
   });
 }
 
 // One panel, in strips.
-inline void RunTilePanel(RowBlock& block, int64_t panel) {
+inline void RunTilePanel(const RowBlock& block, int64_t panel) {
+  if (block.begin == block.end) return;
   const GemmCall<BFloat16Bits>& call = block.call;
   const PackedMatrix<BFloat16Bits>& weights = *call.weights;
   const int columns = weights.gated() ? kTile : kSquare;
@@ -308,7 +338,8 @@ inline void RunTilePanel(RowBlock& block, int64_t panel) {
       ahead.end = ahead.at;
     }
     ahead.rows_per_step = DivideUp(kTile * kSquare, block.end - block.begin);
-    const Strip<BFloat16Bits> strip = {call, panel, column, first + column, valid};
+    const Strip<BFloat16Bits> strip = {call,   block.first_word, panel,
+                                       column, first + column,   valid};
     if (weights.gated() || valid > kTile) {
       RunTileStrip<2>(block, strip, ahead);
     } else {
@@ -317,56 +348,35 @@ inline void RunTilePanel(RowBlock& block, int64_t panel) {
   }
 }
 
-// The products of inputs from `first` on as a call of its own, part of a call that adds to a
-// residual stream.
-inline GemmCall<BFloat16Bits> PartOfInputs(const GemmCall<BFloat16Bits>& call, int64_t first,
-                                           int64_t count) {
-  GemmCall<BFloat16Bits> part = call;
-  part.rows.data += first;
-  part.inputs = count;
-  if (first > 0) part.bias = nullptr;
-  if (first + count < call.inputs) {
-    part.more_weights = nullptr;
-    part.more_inputs = 0;
-  }
-  return part;
-}
-
-// Rows [begin, end) of panels [first_panel, last_panel), of whose inputs `call` has those from
-// `first_input` on.
-inline void RunTileRows(const GemmCall<BFloat16Bits>& call, int64_t first_input, int64_t begin,
-                        int64_t end, int64_t first_panel, int64_t last_panel) {
-  thread_local AlignedVector<uint32_t> space, more_space;
-  const int64_t most_rows = std::max<int64_t>(kSquare, kBlockBytes / (2 * call.inputs));
-  const int64_t blocks = DivideUp(end - begin, most_rows);
-  const int64_t rows = DivideUp(DivideUp(end - begin, blocks), kSquare) * kSquare;
-  for (int64_t row = begin; row < end; row += rows) {
-    const int64_t row_end = std::min(end, row + rows);
-    const TileRows tiles(call.rows, call.inputs, row, row_end, space);
-    const TileRows more(call.more_rows, call.more_inputs, row, row_end, more_space);
-    PendingOutputs pending[2];
-    RowBlock block = {call,  row,  row_end, first_input / kValuesOfWord<BFloat16Bits>,
-                      tiles, more, pending, pending + 1};
-    for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-      if (!call.LeavesOut(panel)) RunTilePanel(block, panel);
+inline void RunTileShares(std::span<const GemmShare<BFloat16Bits>> shares) {
+  thread_local AlignedVector<uint32_t> space;
+  int64_t bytes = 0;
+  for (const auto& share : shares) bytes += (share.end - share.begin) * share.call->inputs * 2;
+  const int64_t blocks = DivideUp(bytes, kBlockBytes);
+  for (int64_t block = 0; block < blocks; ++block) {
+    GemmShare<BFloat16Bits> parts[kMostCalls];
+    int64_t words = 0;
+    for (size_t i = 0; i < shares.size(); ++i) {
+      parts[i] = shares[i].Block(block, blocks, kSquare);
+      words += RowBlock::Words(parts[i]);
     }
-    block.before->Write(block.before->left());
+    // At once for the largest views: memory that grows view by view leaves holes behind.
+    space.Reserve(std::max<int64_t>(words, kBlockBytes / sizeof(uint32_t)));
+    Squares squares;
+    std::optional<RowBlock> rows[kMostCalls];
+    words = 0;
+    for (size_t i = 0; i < shares.size(); ++i) {
+      rows[i].emplace(parts[i], space.data() + words, squares);
+      words += RowBlock::Words(parts[i]);
+    }
+    ForEachPanel(shares, [&](size_t i, int64_t panel) { RunTilePanel(*rows[i], panel); });
+    squares.before().Write(squares.before().left());
   }
+  if (blocks > 0) _tile_release();
 }
 
-inline void TileGemm(const GemmCall<BFloat16Bits>& call, const Parallel& parallel) {
-  const bool in_parts = call.residual != nullptr && call.activation == GemmActivation::kNone;
-  const int64_t parts = in_parts ? DivideUp(call.inputs, kMostInputs) : 1;
-  const int64_t inputs = DivideUp(DivideUp(call.inputs, parts), kStep) * kStep;
-  ShareGemm(call, parallel, kSquare,
-            [&](int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel) {
-              if (begin == end || first_panel == last_panel) return;
-              for (int64_t first = 0; first < call.inputs; first += inputs) {
-                RunTileRows(PartOfInputs(call, first, std::min(inputs, call.inputs - first)), first,
-                            begin, end, first_panel, last_panel);
-              }
-              _tile_release();
-            });
+inline void TileGemm(std::span<const GemmCall<BFloat16Bits>> calls, const Parallel& parallel) {
+  ShareGemm(calls, parallel, kSquare, kTilePartInputs, RunTileShares);
 }
 
 // Scores of up to 32 queries.
@@ -410,14 +420,16 @@ inline void RunTileHead(const Head<BFloat16Bits>& head) {
   PackValues(head);
   head.space.scores.Reserve(kSquare * head.padded_tokens());
   head.space.weights.Reserve(kSquare * head.padded_tokens());
+  query_space.Reserve(TileRows::Words(head.call.queries, head.call.head_dim));
+  weight_space.Reserve(TileRows::Words(kSquare, head.call.tokens));
   const TileRows queries({head.query, head.call.stride}, head.call.head_dim, 0, head.call.queries,
-                         query_space);
+                         query_space.data());
   float inverse_sums[kSquare];
   ForEachSquare(0, head.call.queries, [&](int64_t query, auto row_tiles, int64_t rows) {
     ScoreTiles<row_tiles()>(head, queries.Square(query));
     for (int r = 0; r < rows; ++r) inverse_sums[r] = Softmax(head, r);
     const TileRows weights({head.space.weights.data(), head.padded_tokens()}, head.call.tokens, 0,
-                           rows, weight_space);
+                           rows, weight_space.data());
     WeighTiles<row_tiles()>(head, weights.Square(0), query, rows, inverse_sums);
   });
   _tile_release();

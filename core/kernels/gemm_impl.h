@@ -3,10 +3,20 @@
 namespace snapvit {
 namespace {
 
-// Rows that a thread takes through all panels before the next ones: as many as stay in its cache.
+// Rows that a thread takes through all panels before the next ones, about: as many as stay in its
+// cache. An image of 197 tokens is taken as one, as the weights come from far for each block.
 constexpr int64_t kBlockRows = 192;
+// Inputs whose rows stay there, too; what adds to a residual stream is added in such parts.
+template <typename T>
+constexpr int64_t kPartInputs = 3072 / sizeof(T);
 // Rows of a panel that are fetched before they are used (ViT-B, f32, Sapphire Rapids: 5 % faster).
 constexpr int64_t kWordsAhead = 16;
+
+// Where the next panel is fetched from while one is used, and how many bytes with each word.
+struct PanelAhead {
+  const char* at = nullptr;
+  int64_t step = 0;
+};
 
 // Sums of R rows and V registers of outputs.
 template <typename T, int R, int V>
@@ -17,13 +27,15 @@ struct Tile {
   // apart, and as many rows of the panel, `width` words apart. The second half of the vectors
   // starts `kSecondHalf` words behind the first.
   template <bool kAdd, int kSecondHalf = (V + 1) / 2 * kLanes>
-  void Accumulate(const T* a, int64_t stride, const uint32_t* b, int64_t width, int64_t words) {
+  void Accumulate(const T* a, int64_t stride, const uint32_t* b, int64_t width, int64_t words,
+                  PanelAhead ahead = {}) {
     Floats local[R][V];  // in registers: compilers do not keep members there
     for (int r = 0; r < R; ++r) {
       for (int v = 0; v < V; ++v) local[r][v] = kAdd ? sum[r][v] : Zeros();
     }
     constexpr int kHalf = (V + 1) / 2;
     for (int64_t k = 0; k < words; ++k, a += kValuesOfWord<T>, b += width) {
+      __builtin_prefetch(ahead.at + k * ahead.step, /*rw=*/0, /*locality=*/2);
       Words weights[V];
       for (int v = 0; v < V; ++v) __builtin_prefetch(b + kWordsAhead * width + v * kLanes);
       for (int v = 0; v < V; ++v) {
@@ -48,12 +60,18 @@ struct Tile {
 template <typename T>
 struct Strip {
   const GemmCall<T>& call;
+  int64_t first_word;  // of the panel's rows
   int64_t panel;
   int64_t column;  // of the panel
   int64_t first;   // output of that column
   int64_t valid;   // outputs that are wanted
 
   const T* Row(int64_t row) const { return call.rows.data + row * call.rows.stride; }
+  int64_t words() const { return WordsOf<T>(call.inputs); }
+  int64_t width() const { return call.weights->panel_width(panel); }
+  const uint32_t* weights() const {
+    return call.weights->panel(panel) + first_word * width() + column;
+  }
 };
 
 inline Floats LoadOr(const float* values, int64_t first, Mask mask, float otherwise) {
@@ -94,12 +112,11 @@ class Outputs {
 };
 
 template <typename T, int R, int V>
-void RunTile(const Strip<T>& strip, int64_t row) {
+void RunTile(const Strip<T>& strip, int64_t row, PanelAhead ahead) {
   const GemmCall<T>& call = strip.call;
   Tile<T, R, V> tile;
-  tile.template Accumulate<false>(strip.Row(row), call.rows.stride,
-                                  call.weights->panel(strip.panel) + strip.column,
-                                  call.weights->panel_width(strip.panel), WordsOf<T>(call.inputs));
+  tile.template Accumulate<false>(strip.Row(row), call.rows.stride, strip.weights(), strip.width(),
+                                  strip.words(), ahead);
   if (call.more_weights != nullptr) {
     tile.template Accumulate<true>(
         call.more_rows.data + row * call.more_rows.stride, call.more_rows.stride,
@@ -114,87 +131,168 @@ void RunTile(const Strip<T>& strip, int64_t row) {
 
 // Gates, and the values of the same channels, which lie half a panel behind them.
 template <typename T, int R>
-void RunGatedTile(const Strip<T>& strip, int64_t row) {
+void RunGatedTile(const Strip<T>& strip, int64_t row, PanelAhead ahead) {
   constexpr int kHalf = kTileVectors / 2;
   const GemmCall<T>& call = strip.call;
   Tile<T, R, kTileVectors> tile;
-  tile.template Accumulate<false, kPanel / 2>(
-      strip.Row(row), call.rows.stride, call.weights->panel(strip.panel) + strip.column,
-      call.weights->panel_width(strip.panel), WordsOf<T>(call.inputs));
+  tile.template Accumulate<false, kPanel / 2>(strip.Row(row), call.rows.stride, strip.weights(),
+                                              strip.width(), strip.words(), ahead);
   for (int v = 0; v < kHalf; ++v) {
     const Outputs<T> outputs(call, strip.first + v * kLanes, strip.valid - v * kLanes);
     for (int r = 0; r < R; ++r) outputs.Write(row + r, tile.sum[r][v], tile.sum[r][v + kHalf]);
   }
 }
 
+// What a thread does of a call: rows [begin, end) of panels [first_panel, last_panel).
+template <typename T>
+struct GemmShare {
+  const GemmCall<T>* call = nullptr;
+  int64_t begin = 0, end = 0;
+  int64_t first_panel = 0, last_panel = 0;
+  int64_t first_word = 0;  // of the panels' rows, which the call's inputs begin with
+
+  bool empty() const { return begin == end || first_panel == last_panel; }
+  bool Has(int64_t panel) const {
+    return panel >= first_panel && panel < last_panel && !call->LeavesOut(panel);
+  }
+  // The rows of one of as many blocks, in whole tiles.
+  GemmShare Block(int64_t index, int64_t blocks, int64_t tile_rows) const {
+    const int64_t tiles = DivideUp(end - begin, tile_rows);
+    GemmShare block = *this;
+    block.begin = begin + tiles * index / blocks * tile_rows;
+    block.end = std::min(end, begin + tiles * (index + 1) / blocks * tile_rows);
+    return block;
+  }
+};
+
 // Rows [begin, end) of a strip.
 template <typename T>
-void RunStrip(const Strip<T>& strip, int64_t begin, int64_t end) {
+void RunStrip(const Strip<T>& strip, int64_t begin, int64_t end, PanelAhead ahead) {
   const auto run_tiles = [&](const auto& run) {
     for (int64_t row = begin; row < end; row += kTileRows) {
       WithCount<kTileRows>(end - row, [&](auto rows) { run(rows, row); });
+      ahead.at += strip.words() * ahead.step;
     }
   };
   if (strip.call.weights->gated()) {
-    run_tiles([&](auto rows, int64_t row) { RunGatedTile<T, rows()>(strip, row); });
+    run_tiles([&](auto rows, int64_t row) { RunGatedTile<T, rows()>(strip, row, ahead); });
     return;
   }
   WithCount<kTileVectors>(DivideUp(strip.valid, kLanes), [&](auto vectors) {
-    run_tiles([&](auto rows, int64_t row) { RunTile<T, rows(), vectors()>(strip, row); });
+    run_tiles([&](auto rows, int64_t row) { RunTile<T, rows(), vectors()>(strip, row, ahead); });
   });
 }
 
-// Rows [begin, end) of a panel.
+// One panel, in strips; meanwhile the next one is fetched.
 template <typename T>
-void RunPanel(const GemmCall<T>& call, int64_t panel, int64_t begin, int64_t end) {
-  const int columns = call.weights->gated() ? kTileColumns / 2 : kTileColumns;
-  const int64_t first = panel * call.weights->panel_outputs();
-  const int64_t outputs = std::min<int64_t>(call.weights->panel_outputs(), call.outputs - first);
+void RunPanel(const GemmShare<T>& share, int64_t panel) {
+  const GemmCall<T>& call = *share.call;
+  const PackedMatrix<T>& weights = *call.weights;
+  const int columns = weights.gated() ? kTileColumns / 2 : kTileColumns;
+  const int64_t first = panel * weights.panel_outputs();
+  const int64_t outputs = std::min<int64_t>(weights.panel_outputs(), call.outputs - first);
+  PanelAhead ahead;
+  if (panel + 1 < share.last_panel) {
+    const int64_t width = weights.panel_width(panel + 1);
+    const int64_t tiles = DivideUp(outputs, columns) * DivideUp(share.end - share.begin, kTileRows);
+    ahead.at = reinterpret_cast<const char*>(weights.panel(panel + 1) + share.first_word * width);
+    ahead.step = DivideUp(sizeof(uint32_t) * width, tiles);
+  }
   for (int64_t column = 0; column < outputs; column += columns) {
     const int64_t valid = std::min<int64_t>(columns, outputs - column);
-    RunStrip<T>({call, panel, column, first + column, valid}, begin, end);
+    const Strip<T> strip = {call, share.first_word, panel, column, first + column, valid};
+    RunStrip(strip, share.begin, share.end, ahead);
+    ahead.at += DivideUp(share.end - share.begin, kTileRows) * strip.words() * ahead.step;
   }
 }
 
-// Rows [begin, end) of panels [first_panel, last_panel).
+// Threads share tiles of rows, or panels, whichever leaves less for the one with the most.
 template <typename T>
-void RunBlock(const GemmCall<T>& call, int64_t begin, int64_t end, int64_t first_panel,
-              int64_t last_panel) {
-  for (int64_t block = begin; block < end; block += kBlockRows) {
-    const int64_t block_end = std::min(end, block + kBlockRows);
-    for (int64_t panel = first_panel; panel < last_panel; ++panel) {
-      if (!call.LeavesOut(panel)) RunPanel(call, panel, block, block_end);
-    }
-  }
-}
-
-// How threads share a product: tiles of rows, or panels, whichever leaves less for the one with the
-// most. Calls run(begin, end, first_panel, last_panel), of rows and panels, on each thread.
-template <typename T, typename Run>
-void ShareGemm(const GemmCall<T>& call, const Parallel& parallel, int64_t tile_rows,
-               const Run& run) {
+GemmShare<T> ShareOf(const GemmCall<T>& call, int thread, int threads, int64_t tile_rows) {
   const int64_t panels = DivideUp(call.outputs, call.weights->panel_outputs());
   const int64_t tiles = DivideUp(call.row_count, tile_rows);
-  const int threads = parallel.threads;
-  if (threads == 1) return run(0, call.row_count, 0, panels);
   const bool by_rows = DivideUp(tiles, threads) * panels <= tiles * DivideUp(panels, threads);
   const int64_t parts = by_rows ? tiles : panels;
+  const int64_t begin = parts * thread / threads, end = parts * (thread + 1) / threads;
+  if (!by_rows) return {&call, 0, call.row_count, begin, end};
+  return {&call, begin * tile_rows, std::min(end * tile_rows, call.row_count), 0, panels};
+}
+
+// Parts of a call's inputs, one after another: what adds to a residual stream can be added in
+// parts. They depend on the call alone, as what is computed must not depend on other calls.
+template <typename T>
+int64_t PartsOf(const GemmCall<T>& call, int64_t part_inputs) {
+  const bool in_parts = call.residual != nullptr && call.activation == GemmActivation::kNone;
+  return in_parts ? std::max<int64_t>(1, (call.inputs + part_inputs / 2) / part_inputs) : 1;
+}
+
+// The products of one part as a call of its own.
+template <typename T>
+GemmCall<T> PartOf(const GemmCall<T>& call, int64_t part, int64_t part_inputs) {
+  GemmCall<T> result = call;
+  result.rows.data += part * part_inputs;
+  result.inputs -= part * part_inputs;
+  if (part > 0) result.bias = nullptr;
+  if (part + 1 < PartsOf(call, part_inputs)) {
+    result.inputs = part_inputs;
+    result.more_weights = nullptr;
+    result.more_inputs = 0;
+  }
+  return result;
+}
+
+// Calls run(shares) on each thread, part by part, of calls of which it has something to do.
+template <typename T, typename Run>
+void ShareGemm(std::span<const GemmCall<T>> calls, const Parallel& parallel, int64_t tile_rows,
+               int64_t part_inputs, const Run& run) {
+  int64_t parts = 0;
+  for (const GemmCall<T>& call : calls) parts = std::max(parts, PartsOf(call, part_inputs));
   parallel.run([&](int thread) {
-    const int64_t begin = parts * thread / threads, end = parts * (thread + 1) / threads;
-    if (by_rows) {
-      run(begin * tile_rows, std::min(end * tile_rows, call.row_count), 0, panels);
-    } else {
-      run(0, call.row_count, begin, end);
+    for (int64_t part = 0; part < parts; ++part) {
+      GemmCall<T> parts_of[kMostCalls];
+      GemmShare<T> shares[kMostCalls];
+      size_t count = 0;
+      for (const GemmCall<T>& call : calls) {
+        if (part >= PartsOf(call, part_inputs)) continue;
+        parts_of[count] = PartOf(call, part, part_inputs);
+        shares[count] = ShareOf(parts_of[count], thread, parallel.threads, tile_rows);
+        shares[count].first_word = part * part_inputs / kValuesOfWord<T>;
+        if (!shares[count].empty()) ++count;
+      }
+      run(std::span<const GemmShare<T>>(shares, count));
     }
   });
 }
 
+// Calls run(i, panel) for each panel, and each of the shares that has something of it.
+template <typename T, typename Run>
+void ForEachPanel(std::span<const GemmShare<T>> shares, const Run& run) {
+  int64_t first = std::numeric_limits<int64_t>::max(), last = 0;
+  for (const GemmShare<T>& share : shares) {
+    first = std::min(first, share.first_panel);
+    last = std::max(last, share.last_panel);
+  }
+  for (int64_t panel = first; panel < last; ++panel) {
+    for (size_t i = 0; i < shares.size(); ++i) {
+      if (shares[i].Has(panel)) run(i, panel);
+    }
+  }
+}
+
+// As many blocks as are nearest to their size, but one at least.
 template <typename T>
-void Gemm(const GemmCall<T>& call, const Parallel& parallel) {
-  ShareGemm(call, parallel, kTileRows,
-            [&](int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel) {
-              RunBlock(call, begin, end, first_panel, last_panel);
-            });
+void Gemm(std::span<const GemmCall<T>> calls, const Parallel& parallel) {
+  const auto run = [](std::span<const GemmShare<T>> shares) {
+    int64_t rows = 0;
+    for (const GemmShare<T>& share : shares) rows += share.end - share.begin;
+    const int64_t blocks = std::max<int64_t>(1, (rows + kBlockRows / 2) / kBlockRows);
+    for (int64_t block = 0; block < blocks; ++block) {
+      ForEachPanel(shares, [&](size_t i, int64_t panel) {
+        RunPanel(shares[i].Block(block, blocks, kTileRows), panel);
+      });
+    }
+  };
+  ShareGemm(calls, parallel, kTileRows, kPartInputs<T>, run);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "core/kernels/compact_matrix.h"
 #include "core/kernels/packed_matrix.h"
 #include "core/kernels/parallel.h"
 
@@ -51,6 +52,9 @@ struct GemmCall {
   const float* scale = nullptr;  // [outputs]
   int64_t out_stride = 0;
 };
+
+// Calls of the same weights that share what is read of them, at most.
+inline constexpr int kMostCalls = 8;
 
 // Components of a head, at most.
 inline constexpr int kLargestHead = 128;
@@ -104,12 +108,16 @@ struct Kernels {
   // Rows of a pass on one thread, about: enough to make use of weights that are in the cache, few
   // enough to stay there themselves.
   int64_t rows_alone;
-  void (*gemm)(const GemmCall<T>& call, const Parallel& parallel);
+  // Calls of the same weights, one or some up to kMostCalls: of images of different views, say.
+  // Each panel is read once for all of them; what is computed does not depend on what else is.
+  void (*gemm)(std::span<const GemmCall<T>> calls, const Parallel& parallel);
   void (*attention)(const AttentionCall<T>& call, const Parallel& parallel);
   void (*layer_norm)(const LayerNormCall<T>& call, const Parallel& parallel);
   void (*position)(const PositionCall<T>& call, const Parallel& parallel);
   // From f32; to bf16 to nearest even.
   void (*convert)(const float* in, int64_t count, T* out);
+  // `to` becomes the whole matrix.
+  void (*expand)(const CompactMatrix<T>& from, PackedMatrix<T>& to);
 };
 
 // All tables for T (BFloat16Bits, float) that this processor runs, the fastest first.

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
+#include <span>
 #include <type_traits>
 
 // Everything below is compiled for these processors, everything above (inline functions of headers,
@@ -26,6 +28,7 @@
 // clang-format off
 #include "core/kernels/simd_avx512.h"
 #include "core/kernels/functions_impl.h"
+#include "core/kernels/expand_impl.h"
 #include "core/kernels/gemm_impl.h"
 #include "core/kernels/attention_impl.h"
 #include "core/kernels/norms_impl.h"
@@ -38,10 +41,14 @@ namespace snapvit {
 const Kernels<BFloat16Bits>& AmxBf16Kernels() {
   // Weights wait to be used for less time than they take to come from the third cache: twice as
   // many rows as elsewhere share them (ViT-B: 10 % faster).
-  static constexpr Kernels<BFloat16Bits> kTable = {
-      "AMX BF16",           2 * kRowsAlone,          TileGemm,
-      TileAttention,        LayerNorm<BFloat16Bits>, Position<BFloat16Bits>,
-      Convert<BFloat16Bits>};
+  static constexpr Kernels<BFloat16Bits> kTable = {"AMX BF16",
+                                                   2 * kRowsAlone,
+                                                   TileGemm,
+                                                   TileAttention,
+                                                   LayerNorm<BFloat16Bits>,
+                                                   Position<BFloat16Bits>,
+                                                   Convert<BFloat16Bits>,
+                                                   Expand};
   return kTable;
 }
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <span>
 #include <type_traits>
 
 // Everything below is compiled for these processors, everything above (inline functions of headers,
@@ -22,6 +24,7 @@
 // clang-format off
 #include "core/kernels/simd_avx2.h"
 #include "core/kernels/functions_impl.h"
+#include "core/kernels/expand_impl.h"
 #include "core/kernels/gemm_impl.h"
 #include "core/kernels/attention_impl.h"
 #include "core/kernels/norms_impl.h"

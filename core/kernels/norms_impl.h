@@ -98,8 +98,8 @@ constexpr int64_t kRowsAlone = 192;
 
 template <typename T>
 constexpr Kernels<T> MakeTable(const char* instruction_set) {
-  return {instruction_set, kRowsAlone,  Gemm<T>,   Attention<T>,
-          LayerNorm<T>,    Position<T>, Convert<T>};
+  return {instruction_set, kRowsAlone,  Gemm<T>,    Attention<T>,
+          LayerNorm<T>,    Position<T>, Convert<T>, Expand};
 }
 
 }  // namespace

@@ -23,6 +23,9 @@ inline constexpr int kPanelStep = 16;  // the last panel's width is a multiple o
 template <typename T>
 inline constexpr int kValuesOfWord = 4 / sizeof(T);
 
+template <typename T>
+class CompactMatrix;
+
 // T: BFloat16Bits or float. Immutable once made, but by CompactMatrix.
 template <typename T>
 class PackedMatrix {
@@ -54,7 +57,7 @@ class PackedMatrix {
   const uint32_t* panel(int64_t index) const { return words_.data() + index * rows() * kPanel; }
 
  private:
-  friend class CompactMatrix;
+  friend class CompactMatrix<T>;
 
   // Makes room for such a matrix, and no less; what the words are is open.
   void Reshape(int64_t inputs, int64_t outputs, bool gated);

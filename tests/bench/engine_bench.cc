@@ -277,9 +277,9 @@ class EngineBench {
     call.out_stride = shape.outputs;
     const int threads = compute_.engine().threads_per_worker();
     const auto run = [threads](absl::FunctionRef<void(int)> task) { RunOnOpenMp(threads, task); };
-    kernels->gemm(call, {run, threads});  // touches the pages of `out`
+    kernels->gemm({&call, 1}, {run, threads});  // touches the pages of `out`
     const absl::Time start = Clock::Monotonic()->Now();
-    kernels->gemm(call, {run, threads});
+    kernels->gemm({&call, 1}, {run, threads});
     return Json{{"ms", MillisecondsSince(start)}};
   }
 

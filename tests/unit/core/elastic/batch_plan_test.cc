@@ -17,9 +17,9 @@ TEST(PlanBatch, EqualImagesGoToSingleThreadsInWholeRounds) {
 }
 
 TEST(PlanBatch, FewerImagesThanThreadsAreComputedTogether) {
-  const BatchPlan plan = PlanBatch(std::vector<double>(3, 1.0), 8);
+  const BatchPlan plan = PlanBatch(std::vector<double>{1, 2, 1}, 8);
   EXPECT_THAT(plan.alone, ::testing::Each(IsEmpty()));
-  EXPECT_THAT(plan.together, ElementsAre(0, 1, 2));
+  EXPECT_THAT(plan.together, ElementsAre(1, 0, 2));
 }
 
 TEST(PlanBatch, MixedCostsAreSpreadSoThatThreadsEndTogether) {
@@ -35,9 +35,9 @@ TEST(PlanBatch, WhatWouldLeaveThreadsIdleIsSharedByAll) {
   EXPECT_THAT(plan.together, ElementsAre(0));
 }
 
-TEST(PlanBatch, OneThreadHasAll) {
-  const BatchPlan plan = PlanBatch(std::vector<double>{2, 1}, 1);
-  EXPECT_THAT(plan.alone, ElementsAre(ElementsAre(0, 1)));
+TEST(PlanBatch, OneThreadHasAllAndThoseOfOneCostAreNeighbours) {
+  const BatchPlan plan = PlanBatch(std::vector<double>{1, 2, 1, 2}, 1);
+  EXPECT_THAT(plan.alone, ElementsAre(ElementsAre(1, 3, 0, 2)));
   EXPECT_THAT(plan.together, IsEmpty());
 }
 

@@ -164,6 +164,27 @@ TEST_P(PackedModelTest, AMixedBatchIsEachImageAtItsRung) {
   at::set_num_threads(threads);
 }
 
+TEST_P(PackedModelTest, ABatchMayHaveMoreViewsThanAPass) {
+  const int threads = at::get_num_threads();
+  const at::Tensor pixels = at::cat({pixels_, 2 * pixels_});
+  for (const ExecutionDtype dtype : {ExecutionDtype::kBFloat16, ExecutionDtype::kFloat32}) {
+    const auto model = Elastic(dtype, true);
+    std::vector<int> rungs;
+    for (int64_t i = 0; i < pixels.size(0); ++i) {
+      rungs.push_back(static_cast<int>(i) % model->ladder().size());
+    }
+    for (const int of_threads : {1, 3}) {
+      at::set_num_threads(of_threads);
+      const at::Tensor mixed = RungTokens(*model, rungs, pixels, config_.tokens());
+      for (int64_t i = 0; i < pixels.size(0); ++i) {
+        const at::Tensor alone = RungTokens(*model, rungs[i], pixels.narrow(0, i, 1));
+        EXPECT_TRUE(mixed.narrow(0, i, 1).equal(alone)) << i;
+      }
+    }
+  }
+  at::set_num_threads(threads);
+}
+
 TEST_P(PackedModelTest, TakesTheMemoryOfOneModelInBfloat16) {
   const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
   EXPECT_GT(packed->weight_bytes(), 2 * packed->parameters() * 0.9);

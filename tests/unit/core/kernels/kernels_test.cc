@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -127,7 +128,7 @@ const GemmShape kShapes[] = {{1, 2, 3, 2, 3, 0},
                              {7, 100, 130, 64, 65, 16},
                              {5, 7, 300, 5, 257, 1},
                              // Long enough to be added in parts; more rows than stay in a cache.
-                             {35, 900, 20, 837, 18, 9},
+                             {35, 1300, 20, 1237, 18, 9},
                              {600, 650, 5, 640, 5, 0}};
 
 TYPED_TEST(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
@@ -181,7 +182,7 @@ TYPED_TEST(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
         store.activation = activation;
         std::vector<T> out(shape.rows * shape.outputs, this->kNothing);
         store.out = out.data();
-        this->kernels_->gemm(store, parallel);
+        this->kernels_->gemm({&store, 1}, parallel);
         for (int64_t r = 0; r < shape.rows; ++r) {
           for (int64_t o = 0; o < shape.outputs; ++o) {
             if (o >= shape.used_outputs) {
@@ -201,7 +202,7 @@ TYPED_TEST(KernelsTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
         std::vector<float> out = before;
         add.residual = out.data();
         add.scale = scale_of;
-        this->kernels_->gemm(add, parallel);
+        this->kernels_->gemm({&add, 1}, parallel);
         for (int64_t r = 0; r < shape.rows; ++r) {
           for (int64_t o = 0; o < shape.outputs; ++o) {
             const int64_t at = r * shape.outputs + o;
@@ -237,7 +238,7 @@ TYPED_TEST(KernelsTest, AGatedGemmIsActivationOfGateTimesValue) {
     call.activation = GemmActivation::kSilu;
     call.out = out.data();
     call.out_stride = kChannels;
-    this->kernels_->gemm(call, parallel);
+    this->kernels_->gemm({&call, 1}, parallel);
     for (int64_t r = 0; r < kRows; ++r) {
       for (int64_t c = 0; c < kChannels; ++c) {
         if (c >= kUsed) {
@@ -274,17 +275,143 @@ TYPED_TEST(KernelsTest, GemmCanLeavePanelsOut) {
     call.outputs = kOutputs;
     call.out = whole.data();
     call.out_stride = kOutputs;
-    this->kernels_->gemm(call, parallel);
+    this->kernels_->gemm({&call, 1}, parallel);
     call.period = 3;
     call.from = 1;
     call.until = 3;
     call.out = parts.data();
-    this->kernels_->gemm(call, parallel);
+    this->kernels_->gemm({&call, 1}, parallel);
     for (int64_t i = 0; i < kRows * kOutputs; ++i) {
       const bool left_out = i % kOutputs / 64 % 3 == 0;
       ASSERT_EQ(parts[i], left_out ? this->kNothing : whole[i]) << i;
     }
   });
+}
+
+// What images of several views have of the same weights: more or fewer inputs and outputs.
+TYPED_TEST(KernelsTest, CallsAtOnceGiveWhatEachGivesAlone) {
+  using T = TypeParam;
+  constexpr int64_t kInputs = 2000, kOutputs = 330;
+  const std::vector<T> weights = this->Values(kInputs * kOutputs, 0.02);
+  const PackedMatrix<T> packed =
+      PackedMatrix<T>::Pack(weights.data(), kInputs, kOutputs, kOutputs, 1);
+  const std::vector<T> more = this->Values(5 * kOutputs);
+  const PackedMatrix<T> more_packed = PackedMatrix<T>::Pack(more.data(), 5, kOutputs, kOutputs, 1);
+  struct Part {
+    int64_t rows, inputs, outputs;
+    bool residual, more;
+  };
+  const Part parts[] = {{300, 700, 300, false, false},
+                        {2, 2000, 18, true, false},
+                        {70, 66, 330, false, true},
+                        {33, 1200, 65, true, true},
+                        {1, 2, 1, true, false}};
+  std::vector<GemmCall<T>> calls;
+  std::vector<std::vector<T>> inputs;
+  for (const Part& part : parts) {
+    inputs.push_back(this->Values(part.rows * part.inputs));
+    GemmCall<T> call;
+    call.rows = {inputs.back().data(), part.inputs};
+    call.row_count = part.rows;
+    call.weights = &packed;
+    call.inputs = part.inputs;
+    call.outputs = part.outputs;
+    if (part.more) {
+      call.more_rows = {inputs[0].data(), 6};
+      call.more_weights = &more_packed;
+      call.more_inputs = 4;
+    }
+    call.out_stride = part.outputs;
+    calls.push_back(call);
+  }
+  this->WithThreads([&](const Parallel& parallel) {
+    std::vector<std::vector<T>> out(calls.size());
+    std::vector<std::vector<float>> residual(calls.size());
+    const auto run = [&](size_t first, size_t count) {
+      for (size_t i = first; i < first + count; ++i) {
+        const size_t size = calls[i].row_count * calls[i].outputs;
+        out[i].assign(size, this->kNothing);
+        residual[i].assign(size, 1);
+        if (parts[i].residual) {
+          calls[i].residual = residual[i].data();
+        } else {
+          calls[i].out = out[i].data();
+        }
+      }
+      this->kernels_->gemm(std::span<const GemmCall<T>>(calls).subspan(first, count), parallel);
+    };
+    for (size_t i = 0; i < calls.size(); ++i) run(i, 1);
+    const auto expected_out = out;
+    const auto expected_residual = residual;
+    run(0, calls.size());
+    EXPECT_EQ(residual, expected_residual);
+    for (size_t i = 0; i < calls.size(); ++i) {
+      EXPECT_EQ(std::memcmp(out[i].data(), expected_out[i].data(), out[i].size() * sizeof(T)), 0)
+          << i;
+    }
+  });
+}
+
+// Values and their scales are such that bytes hold them.
+TYPED_TEST(KernelsTest, ACompactMatrixExpandsToThePackedMatrixOfItsValues) {
+  using T = TypeParam;
+  for (const ScaleOf scale_of : {ScaleOf::kInput, ScaleOf::kOutput}) {
+    PackedMatrix<T> expanded;
+    for (const int64_t outputs : {84, 5}) {  // the second one in the memory of the first
+      constexpr int64_t kInputs = 7;
+      std::vector<BFloat16Bits> bits;
+      std::vector<T> values;
+      for (int64_t i = 0; i < kInputs; ++i) {
+        for (int64_t o = 0; o < outputs; ++o) {
+          const int64_t group = scale_of == ScaleOf::kInput ? i : o;
+          const int64_t place = scale_of == ScaleOf::kInput ? o : i;
+          // The largest of each scale is 127 steps; group 3 has nothing but zeros.
+          const int64_t steps = group == 3 ? 0 : place == 0 ? -127 : (17 * i + 5 * o) % 255 - 127;
+          const double step = std::exp2(static_cast<double>(group % 5) - 2);
+          bits.push_back(ToBits(static_cast<float>(steps * step)));
+          values.push_back(Rounded<T>(static_cast<float>(steps * step)));
+        }
+      }
+      const auto packed = PackedMatrix<T>::Pack(values.data(), kInputs, outputs, outputs, 1);
+      const auto compact =
+          CompactMatrix<T>::Pack(bits.data(), kInputs, outputs, outputs, 1, scale_of);
+      EXPECT_LE(compact.bytes(), packed.bytes() / 2 + 4 * 128);
+      for (const Kernels<T>* kernels : AllCpuKernels<T>()) {
+        SCOPED_TRACE(kernels->instruction_set);
+        kernels->expand(compact, expanded);
+        EXPECT_EQ(expanded.inputs(), kInputs);
+        EXPECT_EQ(expanded.outputs(), outputs);
+        for (int64_t panel = 0; panel * kPanel < outputs; ++panel) {
+          ASSERT_EQ(expanded.panel_width(panel), packed.panel_width(panel));
+          for (int64_t word = 0; word < packed.rows() * packed.panel_width(panel); ++word) {
+            ASSERT_EQ(expanded.panel(panel)[word], packed.panel(panel)[word]);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(CompactMatrix, BytesAreOffByHalfAStepAtMost) {
+  Random random(3, 0);
+  constexpr int64_t kInputs = 33, kOutputs = 70;
+  std::vector<BFloat16Bits> values(kInputs * kOutputs);
+  for (BFloat16Bits& value : values) value = ToBits(static_cast<float>(random.Normal()));
+  const auto compact = CompactMatrix<BFloat16Bits>::Pack(values.data(), kInputs, kOutputs, kOutputs,
+                                                         1, ScaleOf::kOutput);
+  for (const Kernels<BFloat16Bits>* kernels : AllCpuKernels<BFloat16Bits>()) {
+    PackedMatrix<BFloat16Bits> expanded;
+    kernels->expand(compact, expanded);
+    for (int64_t i = 0; i < kInputs; ++i) {
+      for (int64_t o = 0; o < kOutputs; ++o) {
+        const uint32_t word =
+            expanded.panel(o / kPanel)[i / 2 * expanded.panel_width(o / kPanel) + o % kPanel];
+        const float actual = ToFloat(static_cast<BFloat16Bits>(i % 2 == 0 ? word : word >> 16));
+        const float expected = ToFloat(values[i * kOutputs + o]);
+        EXPECT_NEAR(actual, expected, 0.51 * compact.scales()[o] + std::abs(expected) / 256);
+      }
+    }
+  }
 }
 
 struct AttentionShape {
@@ -456,7 +583,7 @@ TYPED_TEST(KernelsTest, TheLastPanelIsAsWideAsWhatIsLeft) {
       call.outputs = outputs;
       call.out = out.data();
       call.out_stride = outputs;
-      this->kernels_->gemm(call, parallel);
+      this->kernels_->gemm({&call, 1}, parallel);
       for (int64_t r = 0; r < kRows; ++r) {
         for (int64_t o = 0; o < outputs; ++o) {
           double expected = 0;

@@ -55,30 +55,5 @@ TEST(PackedMatrix, AGatedPanelHasTheGatesAndTheValuesOfItsChannels) {
   }
 }
 
-TEST(CompactMatrix, ExpandsToThePackedMatrixOfItsValues) {
-  PackedMatrix<float> expanded;
-  for (const int64_t outputs : {84, 5}) {  // the second one in the memory of the first
-    constexpr int64_t kInputs = 7;
-    std::vector<BFloat16Bits> values;
-    std::vector<float> floats;
-    for (int64_t i = 0; i < kInputs * outputs; ++i) {
-      floats.push_back(static_cast<float>(i % 128) - 60);
-      values.push_back(static_cast<BFloat16Bits>(std::bit_cast<uint32_t>(floats.back()) >> 16));
-    }
-    const auto packed = PackedMatrix<float>::Pack(floats.data(), kInputs, outputs, outputs, 1);
-    const auto compact = CompactMatrix::Pack(values.data(), kInputs, outputs, outputs, 1);
-    EXPECT_EQ(2 * compact.bytes(), packed.bytes());
-    compact.Expand(expanded);
-    EXPECT_EQ(expanded.inputs(), kInputs);
-    EXPECT_EQ(expanded.outputs(), outputs);
-    for (int64_t panel = 0; panel * kPanel < outputs; ++panel) {
-      ASSERT_EQ(expanded.panel_width(panel), packed.panel_width(panel));
-      for (int64_t word = 0; word < kInputs * packed.panel_width(panel); ++word) {
-        ASSERT_EQ(expanded.panel(panel)[word], packed.panel(panel)[word]);
-      }
-    }
-  }
-}
-
 }  // namespace
 }  // namespace snapvit
