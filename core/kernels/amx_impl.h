@@ -23,26 +23,43 @@ constexpr int64_t kTilePartInputs = 768;
 // What a compiler must have written before tiles read it: GCC's intrinsics do not say so.
 inline void BeforeTiles() { asm volatile("" ::: "memory"); }
 
-// Tiles 0 to 3 are sums of the first rows with both halves of the columns, and of the second rows;
-// 4 and 5 rows, 6 and 7 weights. `rows`: 1 to 32.
-inline void ConfigureTiles(int64_t rows) {
-  struct alignas(64) {
-    uint8_t palette = 1;
-    uint8_t start_row = 0;
-    uint8_t reserved[14] = {};
-    uint16_t row_bytes[16] = {};
-    uint8_t rows[16] = {};
-  } config;
-  const int64_t first = std::min<int64_t>(rows, kTile);
-  const int64_t second = std::max<int64_t>(rows - kTile, 1);
-  const int64_t rows_of[8] = {first, first, second, second, first, second, kTile, kTile};
-  for (int tile = 0; tile < 8; ++tile) {
-    config.row_bytes[tile] = kTileBytes;
-    config.rows[tile] = static_cast<uint8_t>(rows_of[tile]);
+// How the thread's tiles are laid out. Tiles 0 to 3 are sums of the first rows with both halves of
+// the columns, and of the second rows; 4 and 5 rows, 6 and 7 weights.
+class TileLayout {
+ public:
+  TileLayout() = default;
+  TileLayout(const TileLayout&) = delete;
+  TileLayout& operator=(const TileLayout&) = delete;
+  ~TileLayout() {
+    if (rows_ > 0) _tile_release();
   }
-  BeforeTiles();
-  _tile_loadconfig(&config);
-}
+
+  bool IsFor(int64_t rows) const { return rows_ == rows; }
+  // For 1 to 32 rows. Takes the time of several tiles.
+  void Set(int64_t rows) {
+    if (IsFor(rows)) return;
+    rows_ = rows;
+    struct alignas(64) {
+      uint8_t palette = 1;
+      uint8_t start_row = 0;
+      uint8_t reserved[14] = {};
+      uint16_t row_bytes[16] = {};
+      uint8_t rows[16] = {};
+    } config;
+    const int64_t first = std::min<int64_t>(rows, kTile);
+    const int64_t second = std::max<int64_t>(rows - kTile, 1);
+    const int64_t rows_of[8] = {first, first, second, second, first, second, kTile, kTile};
+    for (int tile = 0; tile < 8; ++tile) {
+      config.row_bytes[tile] = kTileBytes;
+      config.rows[tile] = static_cast<uint8_t>(rows_of[tile]);
+    }
+    BeforeTiles();
+    _tile_loadconfig(&config);
+  }
+
+ private:
+  int64_t rows_ = 0;
+};
 
 // Rows and weights of `steps` times 32 inputs. A step of the rows is a tile of the first 16 rows
 // and one of the others, each a kilobyte.
@@ -111,15 +128,22 @@ void StoreSums(float* sums, int64_t row_bytes) {
   }
 }
 
-// run(row, row tiles, rows) for all rows in turn, with tiles for as many.
+// run(row, row tiles, rows) for all rows, with tiles for as many: those that are left of whole
+// squares first, if tiles are laid out for them, and last otherwise.
 template <typename Run>
-void ForEachSquare(int64_t begin, int64_t end, const Run& run) {
-  int64_t row = begin;
-  if (row + kSquare <= end) ConfigureTiles(kSquare);
-  for (; row + kSquare <= end; row += kSquare) run(row, std::integral_constant<int, 2>(), kSquare);
-  if (row == end) return;
-  ConfigureTiles(end - row);
-  WithCount<2>(DivideUp(end - row, kTile), [&](auto tiles) { run(row, tiles, end - row); });
+void ForEachSquare(int64_t begin, int64_t end, TileLayout& layout, const Run& run) {
+  const int64_t left = (end - begin) % kSquare;
+  const auto run_left = [&] {
+    layout.Set(left);
+    WithCount<2>(DivideUp(left, kTile), [&](auto tiles) { run(end - left, tiles, left); });
+  };
+  const bool left_first = left > 0 && layout.IsFor(left);
+  if (left_first) run_left();
+  for (int64_t row = begin; row < end - left; row += kSquare) {
+    layout.Set(kSquare);
+    run(row, std::integral_constant<int, 2>(), kSquare);
+  }
+  if (left > 0 && !left_first) run_left();
 }
 
 // Rows as tiles, which are read faster than rows that lie apart: 32 at a time, step by step, the
@@ -248,14 +272,16 @@ class PendingOutputs {
   bool gated_ = false;
 };
 
-// One square is computed while the one before becomes outputs.
+// What a thread computes squares with: one is computed while the one before becomes outputs.
 class Squares {
  public:
+  TileLayout& layout() { return layout_; }
   PendingOutputs& now() { return pending_[now_]; }
   PendingOutputs& before() { return pending_[1 - now_]; }
   void Next() { now_ = 1 - now_; }
 
  private:
+  TileLayout layout_;
   PendingOutputs pending_[2];
   int now_ = 0;
 };
@@ -299,7 +325,7 @@ void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, Weigh
                  call.more_weights->panel_width(strip.panel), kTile);
   }
   const int64_t steps = DivideUp(call.inputs, kStep) + DivideUp(call.more_inputs, kStep);
-  ForEachSquare(block.begin, block.end, [&](int64_t row, auto row_tiles, int64_t rows) {
+  const auto run = [&](int64_t row, auto row_tiles, int64_t rows) {
     PendingOutputs& before = block.squares.before();
     const int64_t rows_at_once = DivideUp(before.left(), steps);
     const auto between = [&] {
@@ -312,7 +338,8 @@ void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, Weigh
     StoreSums<row_tiles(), kColumnTiles>(block.squares.now().sums(), kSquareBytes);
     block.squares.now().Begin(strip, row, rows, kColumnTiles);
     block.squares.Next();
-  });
+  };
+  ForEachSquare(block.begin, block.end, block.squares.layout(), run);
 }
 
 // One panel, in strips.
@@ -353,6 +380,7 @@ inline void RunTileShares(std::span<const GemmShare<BFloat16Bits>> shares) {
   int64_t bytes = 0;
   for (const auto& share : shares) bytes += (share.end - share.begin) * share.call->inputs * 2;
   const int64_t blocks = DivideUp(bytes, kBlockBytes);
+  Squares squares;
   for (int64_t block = 0; block < blocks; ++block) {
     GemmShare<BFloat16Bits> parts[kMostCalls];
     int64_t words = 0;
@@ -362,7 +390,6 @@ inline void RunTileShares(std::span<const GemmShare<BFloat16Bits>> shares) {
     }
     // At once for the largest views: memory that grows view by view leaves holes behind.
     space.Reserve(std::max<int64_t>(words, kBlockBytes / sizeof(uint32_t)));
-    Squares squares;
     std::optional<RowBlock> rows[kMostCalls];
     words = 0;
     for (size_t i = 0; i < shares.size(); ++i) {
@@ -372,7 +399,6 @@ inline void RunTileShares(std::span<const GemmShare<BFloat16Bits>> shares) {
     ForEachPanel(shares, [&](size_t i, int64_t panel) { RunTilePanel(*rows[i], panel); });
     squares.before().Write(squares.before().left());
   }
-  if (blocks > 0) _tile_release();
 }
 
 inline void TileGemm(std::span<const GemmCall<BFloat16Bits>> calls, const Parallel& parallel) {
@@ -414,7 +440,7 @@ void WeighTiles(const Head<BFloat16Bits>& head, const uint32_t* weights, int64_t
   }
 }
 
-inline void RunTileHead(const Head<BFloat16Bits>& head) {
+inline void RunTileHead(const Head<BFloat16Bits>& head, TileLayout& layout) {
   thread_local AlignedVector<uint32_t> query_space, weight_space;
   PackKeys(head);
   PackValues(head);
@@ -425,19 +451,19 @@ inline void RunTileHead(const Head<BFloat16Bits>& head) {
   const TileRows queries({head.query, head.call.stride}, head.call.head_dim, 0, head.call.queries,
                          query_space.data());
   float inverse_sums[kSquare];
-  ForEachSquare(0, head.call.queries, [&](int64_t query, auto row_tiles, int64_t rows) {
+  ForEachSquare(0, head.call.queries, layout, [&](int64_t query, auto row_tiles, int64_t rows) {
     ScoreTiles<row_tiles()>(head, queries.Square(query));
     for (int r = 0; r < rows; ++r) inverse_sums[r] = Softmax(head, r);
     const TileRows weights({head.space.weights.data(), head.padded_tokens()}, head.call.tokens, 0,
                            rows, weight_space.data());
     WeighTiles<row_tiles()>(head, weights.Square(0), query, rows, inverse_sums);
   });
-  _tile_release();
 }
 
 inline void TileAttention(const AttentionCall<BFloat16Bits>& call, const Parallel& parallel) {
   ForEachHead(call, parallel, [&](int64_t image, int64_t head) {
-    RunTileHead(Head<BFloat16Bits>(call, image, head, /*step=*/kTile));
+    TileLayout layout;
+    RunTileHead(Head<BFloat16Bits>(call, image, head, /*step=*/kTile), layout);
   });
 }
 
