@@ -8,17 +8,21 @@
 
 namespace snapvit {
 
+// Images that are computed side by side, so that weights are read once for all; the most expensive
+// first, those of one cost in the order of the batch.
+using ImagePass = std::vector<int>;
+
 struct BatchPlan {
-  // Images of each thread, and the others: the most expensive first, then in their order.
-  std::vector<std::vector<int>> alone;
-  std::vector<int> together;
+  std::vector<std::vector<ImagePass>> alone;  // of each thread
+  ImagePass together;                         // the others
 };
 
 // An image that one thread computes alone never waits for another thread and stays in that thread's
 // cache; but threads without an image of their own would be idle. `costs`: of each image, in any
-// unit. The plan with the least estimated time, of those that give the most expensive images to
-// single threads, each to the one that is free first.
-BatchPlan PlanBatch(std::span<const double> costs, int threads);
+// unit; those of one view cost the same. `at_once`: images of a pass on one thread, about. The plan
+// with the least estimated time, of those that give the most expensive images to single threads,
+// each to the one that is free first; images of one view share a pass where that costs no balance.
+BatchPlan PlanBatch(std::span<const double> costs, int threads, int at_once);
 
 }  // namespace snapvit
 

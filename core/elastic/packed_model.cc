@@ -29,24 +29,24 @@ class PackedModelOf final : public PackedModel {
     const at::Tensor contiguous = pixels.contiguous();
     at::Tensor tokens = at::empty({count, first_tokens, width}, at::kFloat);
     const int threads = at::get_num_threads();
-    const BatchPlan plan = PlanBatch(Costs(views), threads);
-    const auto passes = [&](const std::vector<int>& numbers) {
+    const BatchPlan plan = PlanBatch(Costs(views), threads, ImagesAlone());
+    const auto run_pass = [&](const ImagePass& pass, const Parallel& parallel) {
       std::vector<PassImage> images;
-      for (const int i : numbers) {
+      for (const int i : pass) {
         images.push_back({views[i],
                           contiguous.const_data_ptr<float>() + i * (contiguous.numel() / count),
                           tokens.data_ptr<float>() + i * first_tokens * width});
       }
-      return images;
+      Run(images, first_tokens, parallel);
     };
     if (static_cast<int64_t>(plan.together.size()) < count) {
       RunOnOpenMp(threads, [&](int thread) {
         const auto run = [](absl::FunctionRef<void(int)> task) { task(0); };
-        RunPasses(passes(plan.alone[thread]), ImagesAlone(), first_tokens, {run, 1});
+        for (const ImagePass& pass : plan.alone[thread]) run_pass(pass, {run, 1});
       });
     }
     const auto run = [threads](absl::FunctionRef<void(int)> task) { RunOnOpenMp(threads, task); };
-    RunPasses(passes(plan.together), plan.together.size(), first_tokens, {run, threads});
+    run_pass(plan.together, {run, threads});
     return tokens;
   }
 
@@ -62,19 +62,19 @@ class PackedModelOf final : public PackedModel {
   }
 
   // Of a pass on one thread.
-  size_t ImagesAlone() const {
+  int ImagesAlone() const {
     const int64_t tokens = weights_.config.tokens();
-    return std::max<int64_t>(1, (CpuKernels<T>()->rows_alone + tokens / 2) / tokens);
+    return static_cast<int>(
+        std::max<int64_t>(1, (CpuKernels<T>()->rows_alone + tokens / 2) / tokens));
   }
 
-  // `at_once` images at a time, or as many as have views enough for a pass.
-  void RunPasses(std::span<const PassImage> images, size_t at_once, int64_t first_tokens,
-                 const Parallel& parallel) const {
+  // In several passes, if they have more views than one may have.
+  void Run(std::span<const PassImage> images, int64_t first_tokens,
+           const Parallel& parallel) const {
     while (!images.empty()) {
-      size_t count = 0;
-      for (int views = 0; count < std::min(at_once, images.size()); ++count) {
-        if (count == 0 || images[count].view != images[count - 1].view) ++views;
-        if (views > kMostViews) break;
+      size_t count = 1;
+      for (int views = 1; count < images.size(); ++count) {
+        if (images[count].view != images[count - 1].view && ++views > kMostViews) break;
       }
       RunPackedPass<T>(weights_, images.first(count), first_tokens, parallel);
       images = images.subspan(count);
