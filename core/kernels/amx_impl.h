@@ -128,26 +128,9 @@ void StoreSums(float* sums, int64_t row_bytes) {
   }
 }
 
-// run(row, row tiles, rows) for all rows, with tiles for as many: those that are left of whole
-// squares first, if tiles are laid out for them, and last otherwise.
-template <typename Run>
-void ForEachSquare(int64_t begin, int64_t end, TileLayout& layout, const Run& run) {
-  const int64_t left = (end - begin) % kSquare;
-  const auto run_left = [&] {
-    layout.Set(left);
-    WithCount<2>(DivideUp(left, kTile), [&](auto tiles) { run(end - left, tiles, left); });
-  };
-  const bool left_first = left > 0 && layout.IsFor(left);
-  if (left_first) run_left();
-  for (int64_t row = begin; row < end - left; row += kSquare) {
-    layout.Set(kSquare);
-    run(row, std::integral_constant<int, 2>(), kSquare);
-  }
-  if (left > 0 && !left_first) run_left();
-}
-
-// Rows as tiles, which are read faster than rows that lie apart: 32 at a time, step by step, the
-// last step filled up with zeros.
+// Rows as tiles, which are read faster than rows that lie apart: a square at a time, step by step,
+// the last step filled up with zeros. Squares are alike, since laying out tiles for a few rows that
+// would be left takes longer than computing a few rows in vain.
 class TileRows {
  public:
   // Words that so many rows take.
@@ -155,16 +138,19 @@ class TileRows {
     return DivideUp(rows, kSquare) * DivideUp(inputs, kStep) * 2 * kTileWords;
   }
 
-  // Copies rows [begin, end) of `inputs` inputs (0: there are none) to `space`, and knows them by
-  // their numbers.
-  TileRows(const GemmRows<BFloat16Bits>& rows, int64_t inputs, int64_t begin, int64_t end,
-           uint32_t* space)
-      : begin_(begin), square_words_(Words(1, inputs)), data_(space) {
-    if (inputs == 0) return;
-    const int64_t words = WordsOf<BFloat16Bits>(inputs);
-    for (int64_t i = 0; i < end - begin; ++i) {
-      const BFloat16Bits* in = rows.data + (begin + i) * rows.stride;
-      uint32_t* out = space + i / kSquare * square_words_ + i % kSquare * kTile;
+  // Room for `rows` rows (at least one) of `inputs` inputs in `space`.
+  TileRows(int64_t rows, int64_t inputs, uint32_t* space)
+      : inputs_(inputs),
+        square_rows_(DivideUp(rows, DivideUp(rows, kSquare))),
+        square_words_(Words(1, inputs)),
+        data_(space) {}
+
+  // Copies `count` rows; their numbers follow those of the rows before.
+  void Add(const GemmRows<BFloat16Bits>& rows, int64_t begin, int64_t count) {
+    const int64_t words = WordsOf<BFloat16Bits>(inputs_);
+    for (int64_t i = begin; i < begin + count; ++i, ++count_) {
+      const BFloat16Bits* in = rows.data + i * rows.stride;
+      uint32_t* out = data_ + count_ / square_rows_ * square_words_ + count_ % square_rows_ * kTile;
       for (int64_t word = 0; word < words; word += kTile, out += 2 * kTileWords) {
         StoreWords(out, LoadWords(FirstLanes(words - word), in + 2 * word));
       }
@@ -172,15 +158,26 @@ class TileRows {
     BeforeTiles();
   }
 
-  // Those from `row` on, the first of 32.
-  const uint32_t* Square(int64_t row) const {
-    return data_ + (row - begin_) / kSquare * square_words_;
+  // Those from `row` on, the first of a square.
+  const uint32_t* Square(int64_t row) const { return data_ + row / square_rows_ * square_words_; }
+
+  // run(row, row tiles, rows) for the first `rows` rows, square by square.
+  template <typename Run>
+  void ForEachSquare(int64_t rows, TileLayout& layout, const Run& run) const {
+    layout.Set(square_rows_);
+    WithCount<2>(DivideUp(square_rows_, kTile), [&](auto tiles) {
+      for (int64_t row = 0; row < rows; row += square_rows_) {
+        run(row, tiles, std::min(square_rows_, rows - row));
+      }
+    });
   }
 
  private:
-  const int64_t begin_;
+  const int64_t inputs_;
+  const int64_t square_rows_;
   const int64_t square_words_;
-  const uint32_t* const data_;
+  uint32_t* const data_;
+  int64_t count_ = 0;
 };
 
 // One of the products of a call: its rows, and the weights of as many columns as a square has.
@@ -229,22 +226,101 @@ class Factor {
   alignas(64) uint32_t tail_weights_[kTile * kSquare];
 };
 
+// Rows of some calls that read the same inputs of the same weights, one call's after another's, the
+// ones with the most outputs first: the rows that some outputs are wanted of are always the first.
+class RowBlock {
+ public:
+  // Rows [first, end) of the block are those of a call from `begin` on.
+  struct Piece {
+    const GemmCall<BFloat16Bits>* call = nullptr;
+    int64_t begin = 0;
+    int64_t first = 0, end = 0;
+  };
+
+  // `shares` that are not empty and pairwise fit, at least one. Its rows are copied to `space`.
+  RowBlock(std::span<const GemmShare<BFloat16Bits>> shares, uint32_t* space)
+      : share_(shares.front()),
+        count_(shares.size()),
+        rows_(RowsOf(shares), call().inputs, space),
+        more_rows_(RowsOf(shares), call().more_inputs,
+                   space + TileRows::Words(RowsOf(shares), call().inputs)) {
+    int64_t first = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      const GemmShare<BFloat16Bits>& share = shares[i];
+      pieces_[i] = {share.call, share.begin, first, first + share.rows()};
+      rows_.Add(share.call->rows, share.begin, share.rows());
+      if (call().more_inputs > 0) more_rows_.Add(share.call->more_rows, share.begin, share.rows());
+      first = pieces_[i].end;
+    }
+  }
+
+  // Whether the second one's rows may follow the first one's.
+  static bool Fit(const GemmShare<BFloat16Bits>& a, const GemmShare<BFloat16Bits>& b) {
+    const auto whole = [](const GemmShare<BFloat16Bits>& share) {
+      const GemmCall<BFloat16Bits>& call = *share.call;
+      return share.first_panel == 0 && call.more_weights == nullptr &&
+             share.last_panel == DivideUp(call.outputs, call.weights->panel_outputs());
+    };
+    return whole(a) && whole(b) && a.call->inputs == b.call->inputs &&
+           a.call->outputs >= b.call->outputs && a.call->period == b.call->period &&
+           a.call->from == b.call->from && a.call->until == b.call->until;
+  }
+
+  // Words that the rows take.
+  static int64_t Words(std::span<const GemmShare<BFloat16Bits>> shares) {
+    const GemmCall<BFloat16Bits>& call = *shares.front().call;
+    return TileRows::Words(RowsOf(shares), call.inputs) +
+           TileRows::Words(RowsOf(shares), call.more_inputs);
+  }
+
+  // Of the piece with the most outputs; what all have in common.
+  const GemmCall<BFloat16Bits>& call() const { return *share_.call; }
+  const GemmShare<BFloat16Bits>& share() const { return share_; }
+  const Piece* pieces() const { return pieces_; }
+  const TileRows& rows() const { return rows_; }
+  const TileRows& more_rows() const { return more_rows_; }
+
+  // Rows that have more than so many outputs.
+  int64_t RowsWith(int64_t outputs) const {
+    int64_t rows = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      if (pieces_[i].call->outputs > outputs) rows = pieces_[i].end;
+    }
+    return rows;
+  }
+
+ private:
+  static int64_t RowsOf(std::span<const GemmShare<BFloat16Bits>> shares) {
+    int64_t rows = 0;
+    for (const GemmShare<BFloat16Bits>& share : shares) rows += share.rows();
+    return rows;
+  }
+
+  const GemmShare<BFloat16Bits> share_;
+  const size_t count_;
+  Piece pieces_[kMostCalls];
+  TileRows rows_;
+  TileRows more_rows_;
+};
+
 // A square of sums that becomes outputs row by row, while the next one is computed: the tile
 // unit works beside the vector units. Two such take turns.
 class PendingOutputs {
  public:
   float* sums() { return sums_; }
 
-  // The sums of `rows` rows from `row` on and of `column_tiles` halves of a strip are there.
-  void Begin(const Strip<BFloat16Bits>& strip, int64_t row, int64_t rows, int column_tiles) {
+  // The sums of `rows` rows of the block from `row` on are there, of `column_tiles` halves of a
+  // strip that starts with output `first`.
+  void Begin(const RowBlock& block, int64_t first, int64_t row, int64_t rows, int column_tiles) {
     row_ = row;
     at_ = 0;
     end_ = rows;
-    gated_ = strip.call.weights->gated();
+    first_ = first;
+    gated_ = block.call().weights->gated();
     halves_ = gated_ ? 1 : column_tiles;
-    for (int half = 0; half < halves_; ++half) {
-      outputs_[half].emplace(strip.call, strip.first + half * kTile, strip.valid - half * kTile);
-    }
+    piece_ = block.pieces();
+    while (piece_->end <= row) ++piece_;
+    Open();
   }
 
   int64_t left() const { return end_ - at_; }
@@ -252,20 +328,36 @@ class PendingOutputs {
   // Writes the next `count` rows, or those that are left.
   void Write(int64_t count) {
     for (const int64_t end = std::min(end_, at_ + count); at_ < end; ++at_) {
+      if (row_ + at_ == piece_->end) {
+        ++piece_;
+        Open();
+      }
       const float* sum = sums_ + at_ * kSquare;
+      const int64_t row = row_ + at_ - piece_->first + piece_->begin;
       if (gated_) {
-        outputs_[0]->Write(row_ + at_, Load(sum), Load(sum + kTile));
+        outputs_[0]->Write(row, Load(sum), Load(sum + kTile));
         continue;
       }
       for (int half = 0; half < halves_; ++half) {
-        outputs_[half]->Write(row_ + at_, Load(sum + half * kTile));
+        outputs_[half]->Write(row, Load(sum + half * kTile));
       }
     }
   }
 
  private:
+  // Outputs of the piece.
+  void Open() {
+    const GemmCall<BFloat16Bits>& call = *piece_->call;
+    for (int half = 0; half < halves_; ++half) {
+      const int64_t first = first_ + half * kTile;
+      outputs_[half].emplace(call, first, call.outputs - first);
+    }
+  }
+
   alignas(64) float sums_[kSquare * kSquare];
   std::optional<Outputs<BFloat16Bits>> outputs_[2];
+  const RowBlock::Piece* piece_ = nullptr;
+  int64_t first_ = 0;
   int64_t row_ = 0;
   int64_t at_ = 0, end_ = 0;  // rows of the square
   int halves_ = 1;            // of columns that are outputs of their own
@@ -286,47 +378,22 @@ class Squares {
   int now_ = 0;
 };
 
-// Some rows of a call.
-struct RowBlock {
-  // Words that its rows take.
-  static int64_t Words(const GemmShare<BFloat16Bits>& share) {
-    return TileRows::Words(share.end - share.begin, share.call->inputs) +
-           TileRows::Words(share.end - share.begin, share.call->more_inputs);
-  }
-
-  RowBlock(const GemmShare<BFloat16Bits>& share, uint32_t* space, Squares& squares_of_all)
-      : call(*share.call),
-        begin(share.begin),
-        end(share.end),
-        first_word(share.first_word),
-        rows(call.rows, call.inputs, begin, end, space),
-        more_rows(call.more_rows, call.more_inputs, begin, end,
-                  space + TileRows::Words(end - begin, call.inputs)),
-        squares(squares_of_all) {}
-
-  const GemmCall<BFloat16Bits>& call;
-  const int64_t begin, end;
-  const int64_t first_word;  // of a panel's rows
-  const TileRows rows;
-  const TileRows more_rows;
-  Squares& squares;
-};
-
-// A strip of a square's columns, or of half as many.
+// A strip of a square's columns, or of half as many, of the block's first `row_count` rows.
 template <int kColumnTiles>
-void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, WeightsAhead ahead) {
-  const GemmCall<BFloat16Bits>& call = block.call;
-  const Factor<kColumnTiles> factor(block.rows, call.inputs, strip.weights(), strip.width(),
+void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, int64_t row_count,
+                  WeightsAhead ahead, Squares& squares) {
+  const GemmCall<BFloat16Bits>& call = strip.call;
+  const Factor<kColumnTiles> factor(block.rows(), call.inputs, strip.weights(), strip.width(),
                                     call.weights->gated() ? kPanel / 2 : kTile);
   std::optional<Factor<kColumnTiles>> more;
   if (call.more_weights != nullptr) {
-    more.emplace(block.more_rows, call.more_inputs,
+    more.emplace(block.more_rows(), call.more_inputs,
                  call.more_weights->panel(strip.panel) + strip.column,
                  call.more_weights->panel_width(strip.panel), kTile);
   }
   const int64_t steps = DivideUp(call.inputs, kStep) + DivideUp(call.more_inputs, kStep);
   const auto run = [&](int64_t row, auto row_tiles, int64_t rows) {
-    PendingOutputs& before = block.squares.before();
+    PendingOutputs& before = squares.before();
     const int64_t rows_at_once = DivideUp(before.left(), steps);
     const auto between = [&] {
       ahead.Fetch();
@@ -335,68 +402,104 @@ void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, Weigh
     ZeroSums<row_tiles(), kColumnTiles>();
     factor.template Add<row_tiles()>(row, between);
     if (more.has_value()) more->template Add<row_tiles()>(row, between);
-    StoreSums<row_tiles(), kColumnTiles>(block.squares.now().sums(), kSquareBytes);
-    block.squares.now().Begin(strip, row, rows, kColumnTiles);
-    block.squares.Next();
+    StoreSums<row_tiles(), kColumnTiles>(squares.now().sums(), kSquareBytes);
+    squares.now().Begin(block, strip.first, row, rows, kColumnTiles);
+    squares.Next();
   };
-  ForEachSquare(block.begin, block.end, block.squares.layout(), run);
+  block.rows().ForEachSquare(row_count, squares.layout(), run);
 }
 
-// One panel, in strips.
-inline void RunTilePanel(const RowBlock& block, int64_t panel) {
-  if (block.begin == block.end) return;
-  const GemmCall<BFloat16Bits>& call = block.call;
+// The first or the second half of a panel's columns, as far as the block has it.
+inline void RunTileColumns(const RowBlock& block, int64_t panel, int half, Squares& squares) {
+  if (!block.share().Has(panel)) return;
+  const GemmCall<BFloat16Bits>& call = block.call();
   const PackedMatrix<BFloat16Bits>& weights = *call.weights;
   const int columns = weights.gated() ? kTile : kSquare;
-  const int64_t first = panel * weights.panel_outputs();
-  const int64_t outputs = std::min<int64_t>(weights.panel_outputs(), call.outputs - first);
+  const int64_t column = half * columns;
+  const int64_t first = panel * weights.panel_outputs() + column;
+  const int64_t rows = block.RowsWith(first);
+  if (rows == 0) return;
   const int64_t words = WordsOf<BFloat16Bits>(call.inputs), width = weights.panel_width(panel);
-  for (int64_t column = 0; column < outputs; column += columns) {
-    const int64_t valid = std::min<int64_t>(columns, outputs - column);
-    WeightsAhead ahead;
-    ahead.width = width;
-    ahead.second = weights.gated() ? kPanel / 2 : kTile;
-    ahead.at = weights.panel(panel) + column + columns;
-    // Of the next panel, if there is none in this one.
-    if (column + columns >= outputs) ahead.at = weights.panel(panel + 1);
-    ahead.at += block.first_word * width;
+  WeightsAhead ahead;
+  ahead.width = width;
+  ahead.second = weights.gated() ? kPanel / 2 : kTile;
+  ahead.rows_per_step = DivideUp(kTile * kSquare, rows);
+  if (first + columns < call.outputs) {  // of this panel, or of the next one
+    ahead.at = half == 0 ? weights.panel(panel) + columns : weights.panel(panel + 1);
+    ahead.at += block.share().first_word * width;
     ahead.end = ahead.at + words * width;
-    if (column + columns >= outputs && first + weights.panel_outputs() >= call.outputs) {
-      ahead.end = ahead.at;
-    }
-    ahead.rows_per_step = DivideUp(kTile * kSquare, block.end - block.begin);
-    const Strip<BFloat16Bits> strip = {call,   block.first_word, panel,
-                                       column, first + column,   valid};
-    if (weights.gated() || valid > kTile) {
-      RunTileStrip<2>(block, strip, ahead);
-    } else {
-      RunTileStrip<1>(block, strip, ahead);
-    }
+  }
+  const int64_t valid = std::min<int64_t>(columns, call.outputs - first);
+  const Strip<BFloat16Bits> strip = {call, block.share().first_word, panel, column, first, valid};
+  if (weights.gated() || valid > kTile) {
+    RunTileStrip<2>(block, strip, rows, ahead, squares);
+  } else {
+    RunTileStrip<1>(block, strip, rows, ahead, squares);
   }
 }
 
+// The rows of a thread's shares in as few blocks as they fit in.
+class RowBlocks {
+ public:
+  // Those with the most outputs first.
+  explicit RowBlocks(std::span<const GemmShare<BFloat16Bits>> shares) {
+    thread_local AlignedVector<uint32_t> space;
+    int64_t words = 0;
+    ForEachGroup(shares, [&](const auto& group) { words += RowBlock::Words(group); });
+    // At once for the largest views: memory that grows view by view leaves holes behind.
+    space.Reserve(std::max<int64_t>(words, kBlockBytes / sizeof(uint32_t)));
+    words = 0;
+    ForEachGroup(shares, [&](const auto& group) {
+      blocks_[count_++].emplace(group, space.data() + words);
+      words += RowBlock::Words(group);
+    });
+  }
+
+  void RunPanel(int64_t panel, Squares& squares) const {
+    for (const int half : {0, 1}) {
+      for (size_t i = 0; i < count_; ++i) RunTileColumns(*blocks_[i], panel, half, squares);
+    }
+  }
+
+ private:
+  // Neighbours that fit.
+  template <typename Use>
+  static void ForEachGroup(std::span<const GemmShare<BFloat16Bits>> shares, const Use& use) {
+    while (!shares.empty()) {
+      size_t count = 1;
+      while (count < shares.size() && RowBlock::Fit(shares[count - 1], shares[count])) ++count;
+      use(shares.first(count));
+      shares = shares.subspan(count);
+    }
+  }
+
+  std::optional<RowBlock> blocks_[kMostCalls];
+  size_t count_ = 0;
+};
+
 inline void RunTileShares(std::span<const GemmShare<BFloat16Bits>> shares) {
-  thread_local AlignedVector<uint32_t> space;
-  int64_t bytes = 0;
-  for (const auto& share : shares) bytes += (share.end - share.begin) * share.call->inputs * 2;
+  int64_t bytes = 0, first_panel = std::numeric_limits<int64_t>::max(), last_panel = 0;
+  for (const GemmShare<BFloat16Bits>& share : shares) {
+    bytes += share.rows() * share.call->inputs * 2;
+    first_panel = std::min(first_panel, share.first_panel);
+    last_panel = std::max(last_panel, share.last_panel);
+  }
   const int64_t blocks = DivideUp(bytes, kBlockBytes);
   Squares squares;
   for (int64_t block = 0; block < blocks; ++block) {
     GemmShare<BFloat16Bits> parts[kMostCalls];
-    int64_t words = 0;
-    for (size_t i = 0; i < shares.size(); ++i) {
-      parts[i] = shares[i].Block(block, blocks, kSquare);
-      words += RowBlock::Words(parts[i]);
+    size_t count = 0;
+    for (const GemmShare<BFloat16Bits>& share : shares) {
+      const GemmShare<BFloat16Bits> part = share.Block(block, blocks, kSquare);
+      if (part.empty()) continue;
+      size_t at = count++;
+      for (; at > 0 && parts[at - 1].call->outputs < part.call->outputs; --at) {
+        parts[at] = parts[at - 1];
+      }
+      parts[at] = part;
     }
-    // At once for the largest views: memory that grows view by view leaves holes behind.
-    space.Reserve(std::max<int64_t>(words, kBlockBytes / sizeof(uint32_t)));
-    std::optional<RowBlock> rows[kMostCalls];
-    words = 0;
-    for (size_t i = 0; i < shares.size(); ++i) {
-      rows[i].emplace(parts[i], space.data() + words, squares);
-      words += RowBlock::Words(parts[i]);
-    }
-    ForEachPanel(shares, [&](size_t i, int64_t panel) { RunTilePanel(*rows[i], panel); });
+    const RowBlocks rows({parts, count});
+    for (int64_t panel = first_panel; panel < last_panel; ++panel) rows.RunPanel(panel, squares);
     squares.before().Write(squares.before().left());
   }
 }
@@ -440,7 +543,7 @@ void WeighTiles(const Head<BFloat16Bits>& head, const uint32_t* weights, int64_t
   }
 }
 
-inline void RunTileHead(const Head<BFloat16Bits>& head, TileLayout& layout) {
+inline void RunTileHead(const Head<BFloat16Bits>& head) {
   thread_local AlignedVector<uint32_t> query_space, weight_space;
   PackKeys(head);
   PackValues(head);
@@ -448,22 +551,23 @@ inline void RunTileHead(const Head<BFloat16Bits>& head, TileLayout& layout) {
   head.space.weights.Reserve(kSquare * head.padded_tokens());
   query_space.Reserve(TileRows::Words(head.call.queries, head.call.head_dim));
   weight_space.Reserve(TileRows::Words(kSquare, head.call.tokens));
-  const TileRows queries({head.query, head.call.stride}, head.call.head_dim, 0, head.call.queries,
-                         query_space.data());
+  TileRows queries(head.call.queries, head.call.head_dim, query_space.data());
+  queries.Add({head.query, head.call.stride}, 0, head.call.queries);
   float inverse_sums[kSquare];
-  ForEachSquare(0, head.call.queries, layout, [&](int64_t query, auto row_tiles, int64_t rows) {
+  const auto run = [&](int64_t query, auto row_tiles, int64_t rows) {
     ScoreTiles<row_tiles()>(head, queries.Square(query));
     for (int r = 0; r < rows; ++r) inverse_sums[r] = Softmax(head, r);
-    const TileRows weights({head.space.weights.data(), head.padded_tokens()}, head.call.tokens, 0,
-                           rows, weight_space.data());
+    TileRows weights(rows, head.call.tokens, weight_space.data());
+    weights.Add({head.space.weights.data(), head.padded_tokens()}, 0, rows);
     WeighTiles<row_tiles()>(head, weights.Square(0), query, rows, inverse_sums);
-  });
+  };
+  TileLayout layout;
+  queries.ForEachSquare(head.call.queries, layout, run);
 }
 
 inline void TileAttention(const AttentionCall<BFloat16Bits>& call, const Parallel& parallel) {
   ForEachHead(call, parallel, [&](int64_t image, int64_t head) {
-    TileLayout layout;
-    RunTileHead(Head<BFloat16Bits>(call, image, head, /*step=*/kTile), layout);
+    RunTileHead(Head<BFloat16Bits>(call, image, head, /*step=*/kTile));
   });
 }
 

@@ -151,6 +151,7 @@ struct GemmShare {
   int64_t first_panel = 0, last_panel = 0;
   int64_t first_word = 0;  // of the panels' rows, which the call's inputs begin with
 
+  int64_t rows() const { return end - begin; }
   bool empty() const { return begin == end || first_panel == last_panel; }
   bool Has(int64_t panel) const {
     return panel >= first_panel && panel < last_panel && !call->LeavesOut(panel);
@@ -194,7 +195,7 @@ void RunPanel(const GemmShare<T>& share, int64_t panel) {
   PanelAhead ahead;
   if (panel + 1 < share.last_panel) {
     const int64_t width = weights.panel_width(panel + 1);
-    const int64_t tiles = DivideUp(outputs, columns) * DivideUp(share.end - share.begin, kTileRows);
+    const int64_t tiles = DivideUp(outputs, columns) * DivideUp(share.rows(), kTileRows);
     ahead.at = reinterpret_cast<const char*>(weights.panel(panel + 1) + share.first_word * width);
     ahead.step = DivideUp(sizeof(uint32_t) * width, tiles);
   }
@@ -202,7 +203,7 @@ void RunPanel(const GemmShare<T>& share, int64_t panel) {
     const int64_t valid = std::min<int64_t>(columns, outputs - column);
     const Strip<T> strip = {call, share.first_word, panel, column, first + column, valid};
     RunStrip(strip, share.begin, share.end, ahead);
-    ahead.at += DivideUp(share.end - share.begin, kTileRows) * strip.words() * ahead.step;
+    ahead.at += DivideUp(share.rows(), kTileRows) * strip.words() * ahead.step;
   }
 }
 
@@ -284,7 +285,7 @@ template <typename T>
 void Gemm(std::span<const GemmCall<T>> calls, const Parallel& parallel) {
   const auto run = [](std::span<const GemmShare<T>> shares) {
     int64_t rows = 0;
-    for (const GemmShare<T>& share : shares) rows += share.end - share.begin;
+    for (const GemmShare<T>& share : shares) rows += share.rows();
     const int64_t blocks = std::max<int64_t>(1, (rows + kBlockRows / 2) / kBlockRows);
     for (int64_t block = 0; block < blocks; ++block) {
       ForEachPanel(shares, [&](size_t i, int64_t panel) {

@@ -65,11 +65,19 @@ TEST(PlanBatch, BalanceComesBeforePassesOfOneView) {
 TEST(PlanBatch, ASingleImageThatIsLeftJoinsTheOnesBefore) {
   EXPECT_THAT(PlanBatch(std::vector<double>(3, 1.0), 1, 2).alone,
               ElementsAre(ElementsAre(ElementsAre(0, 1, 2))));
-  // A pass of one view, one of what is left of two, and what is left of the third.
-  EXPECT_THAT(PlanBatch(std::vector<double>{3, 3, 3, 2, 1}, 1, 2).alone,
+  EXPECT_THAT(PlanBatch(std::vector<double>{3, 3, 3, 2, 2}, 1, 2).alone,
               ElementsAre(ElementsAre(ElementsAre(0, 1), ElementsAre(2, 3, 4))));
   EXPECT_THAT(PlanBatch(std::vector<double>{1}, 1, 2).alone,
               ElementsAre(ElementsAre(ElementsAre(0))));
+}
+
+TEST(PlanBatch, ImagesOfViewsFarApartShareNoPass) {
+  EXPECT_THAT(PlanBatch(std::vector<double>{1, 0.3}, 1, 2).alone,
+              ElementsAre(ElementsAre(ElementsAre(0), ElementsAre(1))));
+  EXPECT_THAT(PlanBatch(std::vector<double>{1, 0.3, 0.3}, 1, 2).alone,
+              ElementsAre(ElementsAre(ElementsAre(1, 2), ElementsAre(0))));
+  EXPECT_THAT(PlanBatch(std::vector<double>{1, 0.9, 0.3, 0.2}, 1, 2).alone,
+              ElementsAre(ElementsAre(ElementsAre(0, 1), ElementsAre(2, 3))));
 }
 
 TEST(PlanBatch, AnEmptyBatchIsNoWork) {
