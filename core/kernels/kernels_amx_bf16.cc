@@ -33,7 +33,9 @@
 #include "core/kernels/attention_impl.h"
 #include "core/kernels/norms_impl.h"
 #include "core/kernels/element_bf16_impl.h"
-#include "core/kernels/amx_impl.h"
+#include "core/kernels/amx_tiles_impl.h"
+#include "core/kernels/amx_gemm_impl.h"
+#include "core/kernels/amx_attention_impl.h"
 // clang-format on
 
 namespace snapvit {

@@ -5,8 +5,6 @@
 #include <bit>
 #include <vector>
 
-#include "core/kernels/compact_matrix.h"
-
 namespace snapvit {
 namespace {
 
