@@ -124,7 +124,11 @@ BatchPlan PlanBatch(std::span<const double> costs, int threads, int at_once) {
   MostExpensiveFirst(order, costs);
   Shares shares = ShareOut(MakeItems(order, costs, /*most=*/1), threads);
   Shares unmixed = ShareOut(MakeItems(order, costs, at_once), threads);
-  if (unmixed.time <= shares.time * kMixingFactor) shares = std::move(unmixed);
+  // Not by sharing more images: threads that share one wait for each other at every product.
+  if (unmixed.time <= shares.time * kMixingFactor &&
+      unmixed.together.size() <= shares.together.size()) {
+    shares = std::move(unmixed);
+  }
   BatchPlan plan;
   for (ImagePass& images : shares.alone) {
     MostExpensiveFirst(images, costs);

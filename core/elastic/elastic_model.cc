@@ -87,6 +87,7 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
     ASSIGN_OR_RETURN(state.corrections, CorrectionSet::Create(state.weights, *model->ranking_,
                                                               model->ordering_->corrections,
                                                               options.ladder.corrections, views));
+    model->ordering_->corrections = Corrections();  // as large as a tenth of a bf16 model
   }
   const bool on_cpu = state.weights.patch_weight.is_cpu();
   if (options.kernels && on_cpu &&

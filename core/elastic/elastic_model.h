@@ -50,6 +50,7 @@ class ElasticModel {
   const std::vector<std::string>& labels() const { return labels_; }  // empty: unnamed classes
   const CostModel& cost() const { return cost_; }
   const Ladder& ladder() const { return ladder_; }
+  // Null if the model is dense alone. Its corrections are not there: the views have them.
   const Ordering* ordering() const { return ordering_ ? &*ordering_ : nullptr; }
   const UnitRanking* ranking() const { return ranking_ ? &*ranking_ : nullptr; }
   const std::string& ordering_id() const { return ordering_id_; }  // "dense" without an ordering

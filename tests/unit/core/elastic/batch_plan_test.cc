@@ -62,6 +62,11 @@ TEST(PlanBatch, BalanceComesBeforePassesOfOneView) {
               ElementsAre(ElementsAre(ElementsAre(0, 1)), ElementsAre(ElementsAre(2, 3))));
 }
 
+TEST(PlanBatch, PassesOfOneViewAreNoReasonToComputeTogether) {
+  // Five passes of six images and two images would leave eight for both threads.
+  EXPECT_THAT(PlanBatch(std::vector<double>(32, 1.0), 2, 6).together, IsEmpty());
+}
+
 TEST(PlanBatch, ASingleImageThatIsLeftJoinsTheOnesBefore) {
   EXPECT_THAT(PlanBatch(std::vector<double>(3, 1.0), 1, 2).alone,
               ElementsAre(ElementsAre(ElementsAre(0, 1, 2))));
