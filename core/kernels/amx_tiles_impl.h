@@ -1,5 +1,5 @@
-// AMX, whose registers are tiles: of 16 rows of 16 f32 sums, of 16 rows of 32 bf16, or of 16 words ×
-// 16 outputs of a PackedMatrix, which lie there as the processor reads them. Included as
+// AMX, whose registers are tiles: of 16 rows of 16 f32 sums, of 16 rows of 32 bf16, or of 16 words
+// × 16 outputs of a PackedMatrix, which lie there as the processor reads them. Included as
 // functions_impl.h is, after element_bf16_impl.h. Intel, Architecture Instruction Set Extensions
 // Programming Reference, "Intel AMX".
 

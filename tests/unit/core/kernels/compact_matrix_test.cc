@@ -1,9 +1,10 @@
+#include "core/kernels/compact_matrix.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <vector>
 
-#include "core/kernels/compact_matrix.h"
 #include "core/kernels/kernels.h"
 #include "tests/unit/core/kernels/kernels_testing.h"
 
