@@ -30,7 +30,7 @@ std::vector<Item> MakeItems(const std::vector<int>& order, std::span<const doubl
   for (size_t first = 0; first < order.size();) {
     size_t last = first + 1;
     while (last < order.size() && costs[order[last]] == costs[order[first]]) ++last;
-    for (; first < last;) {
+    while (first < last) {
       const size_t count = last - first < most ? 1 : most;
       items.push_back({ImagePass(order.begin() + static_cast<int64_t>(first),
                                  order.begin() + static_cast<int64_t>(first + count)),
@@ -102,15 +102,13 @@ std::vector<ImagePass> MakePasses(const ImagePass& images, std::span<const doubl
     const double most = std::max(costs[pass.front()], costs[image]);
     return std::min(costs[pass.front()], costs[image]) >= kSimilar * most;
   };
-  size_t room = 0;
   for (const int image : left) {
-    const bool joins = image == left.back() && !passes.empty();
-    if ((room == 0 && !joins) || passes.empty() || !similar(passes.back(), image)) {
+    const bool is_last = image == left.back();
+    if (passes.empty() || !similar(passes.back(), image) ||
+        (passes.back().size() >= at_once && !is_last)) {
       passes.emplace_back();
-      room = at_once;
     }
     passes.back().push_back(image);
-    room = room == 0 ? 0 : room - 1;
   }
   for (ImagePass& pass : passes) MostExpensiveFirst(pass, costs);
   return passes;

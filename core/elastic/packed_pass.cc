@@ -247,6 +247,11 @@ class Pass {
     int Keep(const PassGroup& group) const { return (group.view->*keeps)[block]; }
   };
 
+  bool AnyUnits(const Half& half) const {
+    return std::any_of(groups().begin(), groups().end(),
+                       [&](const PassGroup& group) { return half.Keep(group) > 0; });
+  }
+
   // x += scale·(units·weights + corrections + bias)
   void AddOutputs(const Half& half) {
     Calls<T> calls;
@@ -304,8 +309,10 @@ class Pass {
                        block.proj, block.proj_bias,    block.scale1};
     const bool last = index + 1 == config_.depth;
     const int64_t queries = last ? first_tokens_ : tokens_;
-    NormInput(block.norm1);
-    ComputeQkv(block, half, queries);
+    if (AnyUnits(half)) {
+      NormInput(block.norm1);
+      ComputeQkv(block, half, queries);
+    }
     for (const PassGroup& group : groups()) {
       const int heads = half.Keep(group);
       if (heads == 0) continue;
@@ -404,7 +411,7 @@ class Pass {
     const PackedBlock<T>& block = weights_.blocks[index];
     const Half half = {index,     &KeepCounts::channels, index,       1,
                        block.fc2, block.fc2_bias,        block.scale2};
-    NormInput(block.norm2);
+    if (AnyUnits(half)) NormInput(block.norm2);
     Calls<T> calls;
     for (const PassGroup& group : groups()) {
       const int channels = half.Keep(group);

@@ -12,7 +12,8 @@ constexpr int64_t kPartInputs = 3072 / sizeof(T);
 // Rows of a panel that are fetched before they are used (ViT-B, f32, Sapphire Rapids: 5 % faster).
 constexpr int64_t kWordsAhead = 16;
 
-// Where the next panel is fetched from while one is used, and how many bytes with each word.
+// Where the next panel is fetched from while one is used, and how many bytes with each word. Null:
+// there is none.
 struct PanelAhead {
   const char* at = nullptr;
   int64_t step = 0;
@@ -34,6 +35,8 @@ struct Tile {
       for (int v = 0; v < V; ++v) local[r][v] = kAdd ? sum[r][v] : Zeros();
     }
     constexpr int kHalf = (V + 1) / 2;
+    // Fetching from null would look for its page again and again.
+    if (ahead.at == nullptr) ahead.at = reinterpret_cast<const char*>(b);
     for (int64_t k = 0; k < words; ++k, a += kValuesOfWord<T>, b += width) {
       __builtin_prefetch(ahead.at + k * ahead.step, /*rw=*/0, /*locality=*/2);
       Words weights[V];

@@ -47,7 +47,8 @@ class Server:
         ready = pathlib.Path(folder) / "ready"
         self.process = subprocess.Popen(
             [BIN / "snapvit-server", "--model", model, "--dtype", dtype, "--threads", str(threads // workers),
-             "--workers", str(workers), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--order-at-start", "never", "--corrections", "none",
+             "--workers", str(workers), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0",
+             "--admin-listen", "127.0.0.1:0", "--order-at-start", "never", "--corrections", "none",
              "--ready-file", ready, "--cache-dir", folder, "--log-level", "error"])
         while not ready.exists():
             if self.process.poll() is not None:

@@ -52,6 +52,19 @@ const GemmShape kShapes[] = {{1, 2, 3, 2, 3, 0},
                              {35, 1300, 20, 1237, 18, 9},
                              {600, 650, 5, 640, 5, 0}};
 
+// Of the first inputs and outputs of the weights.
+template <typename T>
+GemmCall<T> CallOf(const std::vector<T>& rows, int64_t stride, int64_t row_count,
+                   const PackedMatrix<T>& weights, int64_t inputs, int64_t outputs) {
+  GemmCall<T> call;
+  call.rows = {rows.data(), stride};
+  call.row_count = row_count;
+  call.weights = &weights;
+  call.inputs = inputs;
+  call.outputs = outputs;
+  return call;
+}
+
 TYPED_TEST(GemmTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
   using T = TypeParam;
   for (const GemmShape& shape : kShapes) {
@@ -84,12 +97,8 @@ TYPED_TEST(GemmTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
       }
       return value;
     };
-    GemmCall<T> call;
-    call.rows = {rows.data(), stride};
-    call.row_count = shape.rows;
-    call.weights = &packed;
-    call.inputs = shape.used_inputs;
-    call.outputs = shape.used_outputs;
+    GemmCall<T> call =
+        CallOf(rows, stride, shape.rows, packed, shape.used_inputs, shape.used_outputs);
     if (shape.more > 0) {
       call.more_rows = {more_rows.data(), more_stride};
       call.more_weights = &more_packed;
@@ -148,12 +157,7 @@ TYPED_TEST(GemmTest, AGatedGemmIsActivationOfGateTimesValue) {
       PackedMatrix<T>::PackGated(gate.data(), value.data(), kInputs, kChannels, kChannels, 1);
   this->WithThreads([&](const Parallel& parallel) {
     std::vector<T> out(kRows * kChannels, this->kNothing);
-    GemmCall<T> call;
-    call.rows = {rows.data(), kInputs};
-    call.row_count = kRows;
-    call.weights = &packed;
-    call.inputs = kInputs;
-    call.outputs = kUsed;
+    GemmCall<T> call = CallOf(rows, kInputs, kRows, packed, kInputs, kUsed);
     call.bias = bias.data();
     call.gate_bias = gate_bias.data();
     call.activation = GemmActivation::kSilu;
@@ -188,12 +192,7 @@ TYPED_TEST(GemmTest, GemmCanLeavePanelsOut) {
       PackedMatrix<T>::Pack(weights.data(), kInputs, kOutputs, kOutputs, 1);
   std::vector<T> whole(kRows * kOutputs), parts(kRows * kOutputs, this->kNothing);
   this->WithThreads([&](const Parallel& parallel) {
-    GemmCall<T> call;
-    call.rows = {rows.data(), kInputs};
-    call.row_count = kRows;
-    call.weights = &packed;
-    call.inputs = kInputs;
-    call.outputs = kOutputs;
+    GemmCall<T> call = CallOf(rows, kInputs, kRows, packed, kInputs, kOutputs);
     call.out = whole.data();
     call.out_stride = kOutputs;
     this->kernels_->gemm({&call, 1}, parallel);
@@ -222,21 +221,17 @@ TYPED_TEST(GemmTest, CallsAtOnceGiveWhatEachGivesAlone) {
     int64_t rows, inputs, outputs;
     bool residual, more;
   };
-  const Part parts[] = {{300, 700, 300, false, false},
-                        {2, 2000, 18, true, false},
-                        {70, 66, 330, false, true},
-                        {33, 1200, 65, true, true},
-                        {1, 2, 1, true, false}};
+  // Some have the same inputs, and one so few rows that a block of them has none of its own.
+  const Part parts[] = {{45, 700, 10, false, false},  {600, 700, 300, false, false},
+                        {50, 700, 120, false, false}, {2, 2000, 18, true, false},
+                        {20, 2000, 40, true, false},  {70, 66, 330, false, true},
+                        {33, 1200, 65, true, true},   {1, 2, 1, true, false}};
   std::vector<GemmCall<T>> calls;
   std::vector<std::vector<T>> inputs;
   for (const Part& part : parts) {
     inputs.push_back(this->Values(part.rows * part.inputs));
-    GemmCall<T> call;
-    call.rows = {inputs.back().data(), part.inputs};
-    call.row_count = part.rows;
-    call.weights = &packed;
-    call.inputs = part.inputs;
-    call.outputs = part.outputs;
+    GemmCall<T> call =
+        CallOf(inputs.back(), part.inputs, part.rows, packed, part.inputs, part.outputs);
     if (part.more) {
       call.more_rows = {inputs[0].data(), 6};
       call.more_weights = &more_packed;
@@ -285,12 +280,7 @@ TYPED_TEST(GemmTest, TheLastPanelIsAsWideAsWhatIsLeft) {
     EXPECT_LE(packed.bytes(), 4 * (packed.rows() * (outputs + 12) + kPanelStep));
     std::vector<T> out(kRows * outputs);
     this->WithThreads([&](const Parallel& parallel) {
-      GemmCall<T> call;
-      call.rows = {rows.data(), kStride};
-      call.row_count = kRows;
-      call.weights = &packed;
-      call.inputs = kUsed;
-      call.outputs = outputs;
+      GemmCall<T> call = CallOf(rows, kStride, kRows, packed, kUsed, outputs);
       call.out = out.data();
       call.out_stride = outputs;
       this->kernels_->gemm({&call, 1}, parallel);
