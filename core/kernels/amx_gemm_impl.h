@@ -93,8 +93,8 @@ class RowBlock {
              share.last_panel == DivideUp(call.outputs, call.weights->panel_outputs());
     };
     return whole(a) && whole(b) && a.call->inputs == b.call->inputs &&
-           a.call->outputs >= b.call->outputs && a.call->period == b.call->period &&
-           a.call->from == b.call->from && a.call->until == b.call->until;
+           a.call->period == b.call->period && a.call->from == b.call->from &&
+           a.call->until == b.call->until;
   }
 
   // Words that the rows take.
