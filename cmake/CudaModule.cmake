@@ -1,6 +1,7 @@
-# Target snapvit_cuda: lib/libsnapvit_cuda.so, the module that the programs load for a GPU (core/device/README.md).
+# Target snapvit_cuda: lib/libsnapvit_cuda.so, the module that the programs load for a GPU (core/cuda/README.md).
 # It needs the CUDA part of the torch wheel and the runtime's headers beside it, no CUDA toolkit and no GPU: what
-# libtorch_cuda itself needs (cuDNN, cuBLAS, …) has to be there when it is loaded, not when it is linked.
+# libtorch_cuda itself needs (cuDNN, cuBLAS, …) has to be there when it is loaded, not when it is linked. With nvcc (on the
+# path, or CUDACXX; of the runtime's major version) it has kernels of our own; without, ATen does their work.
 #   SNAPVIT_CUDA=OFF  the target is there if it can be built, but not part of a plain build
 #   SNAPVIT_CUDA=ON   it is, and it is an error if it cannot be built
 set(_missing "")
@@ -21,7 +22,24 @@ if(_missing)
   return()
 endif()
 
-add_library(snapvit_cuda MODULE ${CMAKE_SOURCE_DIR}/core/device/snapvit_cuda.cc)
+add_library(snapvit_cuda MODULE ${CMAKE_SOURCE_DIR}/core/cuda/snapvit_cuda.cc)
+set(CMAKE_CUDA_ARCHITECTURES 80 90)  # of the GPUs with bf16 at full speed; newer ones compile 90's PTX as they load it
+include(CheckLanguage)
+check_language(CUDA)
+if(CMAKE_CUDA_COMPILER)
+  enable_language(CUDA)
+endif()
+if(CMAKE_CUDA_COMPILER AND CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 13 AND CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 14)
+  add_library(snapvit_row_kernels OBJECT EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/core/cuda/row_kernels.cu)
+  set_target_properties(snapvit_row_kernels PROPERTIES
+    CUDA_STANDARD 17 CUDA_RUNTIME_LIBRARY None CUDA_VISIBILITY_PRESET hidden)  # CMake 3.25 knows no later standard for nvcc
+  target_include_directories(snapvit_row_kernels PRIVATE ${CMAKE_SOURCE_DIR})
+  target_sources(snapvit_cuda PRIVATE $<TARGET_OBJECTS:snapvit_row_kernels>)
+  target_compile_definitions(snapvit_cuda PRIVATE SNAPVIT_ROW_KERNELS)
+  set_target_properties(snapvit_cuda PROPERTIES CUDA_RUNTIME_LIBRARY None LINKER_LANGUAGE CXX)
+else()
+  message(STATUS "No nvcc of CUDA 13, torch's: the CUDA module has no kernels of its own, ATen's do their work")
+endif()
 if(NOT SNAPVIT_CUDA)
   set_target_properties(snapvit_cuda PROPERTIES EXCLUDE_FROM_ALL ON)
 endif()

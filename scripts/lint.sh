@@ -19,8 +19,9 @@ fi
 if grep -nE '#include [<"](ATen|torch|c10)/' -r core/scheduling core/base core/image server client --include='*.h' --include='*.cc'; then
   complain "no LibTorch in core/scheduling, core/base, core/image, server or client"
 fi
-if grep -nE '#include [<"](ATen|torch|c10|cuda)' core/device/*.h core/device/{cuda_module,device,open_device}.cc; then
-  complain "LibTorch and CUDA are in core/device/snapvit_cuda.cc alone"
+if grep -nE '#include [<"](ATen|torch|c10)' -r core/device --include='*.h' --include='*.cc' ||
+  grep -nE '#include [<"](ATen/cuda|c10/cuda|cuda)' -r core server client --include='*.h' --include='*.cc' | grep -v '^core/cuda/'; then
+  complain "no LibTorch in core/device, and CUDA is in core/cuda alone"
 fi
 if grep -nE '#include "(server|client)/' -r core; then complain "core/ must not include server/ or client/"; fi
 if grep -nE '#include "(core|server)/' client/*.h client/*.cc; then

@@ -13,6 +13,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "core/base/status_macros.h"
+#include "core/device/open_device.h"
 #include "core/snapvit/elastic_loader.h"
 #include "server/library_logs.h"
 #include "server/log.h"
@@ -106,6 +107,7 @@ absl::Status CheckModel(const ServerOptions& options) {
   loader_options.model_dir = options.model;
   loader_options.ordering_file = options.ordering;
   loader_options.cache_dir = options.cache_dir;
+  RETURN_IF_ERROR(OpenDevice(options.device).status());
   ASSIGN_OR_RETURN(const auto loader, ElasticLoader::Create(loader_options));
   return loader->FindOrdering().status();
 }

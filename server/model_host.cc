@@ -12,6 +12,7 @@
 #include "core/base/clock.h"
 #include "core/base/error_reason.h"
 #include "core/base/status_macros.h"
+#include "core/elastic/batch_bucket.h"
 #include "server/served_model_builder.h"
 
 namespace snapvit {
@@ -32,6 +33,16 @@ std::vector<int> SpreadRungs(int rungs, int count) {
   for (int i = 0; i < count; ++i) spread.push_back(i * (rungs - 1) / (count - 1));
   spread.erase(std::unique(spread.begin(), spread.end()), spread.end());
   return spread;
+}
+
+// Powers of 4 up to `largest`; `all`: of 2; with `graphs` every size that there are graphs of.
+std::vector<int> WarmupBatches(int largest, bool all, bool graphs) {
+  std::vector<int> batches;
+  for (int batch = 1; batch <= largest; batch = all ? batch + 1 : 4 * batch) {
+    const bool power = (batch & (batch - 1)) == 0;
+    if (power || (graphs && BatchBucket(batch) == batch)) batches.push_back(batch);
+  }
+  return batches;
 }
 
 // Lets this thread, and those that it starts to compute, yield to the engine's workers.
@@ -90,6 +101,7 @@ absl::Status ModelHost::Load() {
                             {"smallest_compute", model.ladder.rung(0).compute},
                             {"floor_compute", model.ladder.rung(model.floor_rung).compute},
                             {"dtype", DtypeName(model.dtype)},
+                            {"device", model.device},
                             {"kernels", model.kernels}});
   return absl::OkStatus();
 }
@@ -148,6 +160,7 @@ absl::StatusOr<OrderingSwitch> ModelHost::Serve(const ElasticLoader& loader,
     log_.Info("dtype_chosen", {{"dtype", bfloat16 ? "bf16" : "fp32"}, {"because", why}});
   }
   ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, WarmUp(model));
+  LogGraphs(*model);
   ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> served,
                    BuildServedModel(std::move(model), ++generation_, options_.floor, cells));
   std::vector<Metrics::LadderRung> rungs;
@@ -166,17 +179,29 @@ absl::StatusOr<std::vector<ProfileCell>> ModelHost::WarmUp(
   // From here on this thread computes with as many threads as a worker does.
   engine_.StartWorker(0);
   if (options_.warmup == WarmupMode::kOff) return std::vector<ProfileCell>();
+  const bool full = options_.warmup == WarmupMode::kFull;
   ProfileOptions profile;
-  profile.batches = {1, 2, 4, 8, 16};
-  if (options_.warmup == WarmupMode::kFast) {
+  profile.batches = WarmupBatches(options_.max_batch, full, model->device() != "cpu");
+  if (!full) {
     profile.rungs = SpreadRungs(model->ladder().size(), kFastWarmupRungs);
-    profile.batches = {1, 4, 16};
     profile.repetitions = 3;
     profile.time_limit = kFastWarmup;
   }
   const bool is_ready = state_.Get().phase == Phase::kReady;
   return ProfileEngine(engine_, std::move(model), profile,
                        Progress(is_ready ? Phase::kReady : Phase::kWarming));
+}
+
+void ModelHost::LogGraphs(const ElasticModel& model) const {
+  if (model.device() == "cpu") return;
+  const absl::Status failure = model.graph_failure();
+  if (failure.ok()) {
+    log_.Info("cuda_graphs", {{"graphs", model.graphs()}});
+  } else {
+    log_.Warning("cuda_graphs", {{"graphs", model.graphs()},
+                                 {"reason", std::string(failure.message())},
+                                 {"effect", "some batches are computed kernel by kernel, slower"}});
+  }
 }
 
 // --- Orderings that take over later ---

@@ -35,6 +35,7 @@ class ModelHost {
     OrderAtStart order_at_start = OrderAtStart::kWait;
     WarmupMode warmup = WarmupMode::kFast;
     std::optional<FloorTarget> floor;
+    int max_batch = 1;  // images computed together, of those that the warm-up measures
   };
 
   // All are borrowed.
@@ -81,6 +82,7 @@ class ModelHost {
   // Serves the model with this ordering from now on.
   absl::StatusOr<OrderingSwitch> Serve(const ElasticLoader& loader,
                                        std::optional<Ordering> ordering);
+  void LogGraphs(const ElasticModel& model) const;
   absl::StatusOr<std::vector<ProfileCell>> WarmUp(std::shared_ptr<const ElasticModel> model);
 
   // Progress of a phase: into the serving state (a ready server stays ready), and every few seconds

@@ -14,8 +14,6 @@ namespace {
 
 using Options = ServerOptions;
 
-constexpr Choice<DeviceChoice> kDevices[] = {{"auto", DeviceChoice::kAuto},
-                                             {"cpu", DeviceChoice::kCpu}};
 constexpr Choice<DtypeChoice> kDtypes[] = {
     {"auto", DtypeChoice::kAuto}, {"fp32", DtypeChoice::kFp32}, {"bf16", DtypeChoice::kBf16}};
 constexpr Choice<OrderAtStart> kOrderAtStart[] = {{"wait", OrderAtStart::kWait},
@@ -56,13 +54,14 @@ absl::Status SetHostPort(std::string_view text, HostPort& value) {
 }
 
 absl::Status SetDevice(std::string_view text, Options& o) {
-  if (text.substr(0, 4) == "cuda") {
-    return BadValue(
-        text,
-        "auto or cpu: serving on a GPU is not built in yet. An ordering can be computed "
-        "on one (snapvit order --device cuda) and served here (--ordering FILE)");
-  }
-  return ParseChoice(text, kDevices, o.device);
+  ASSIGN_OR_RETURN(o.device, ParseDeviceRequest(text));
+  return absl::OkStatus();
+}
+
+std::string GetDevice(const Options& o) {
+  if (o.device.kind == DeviceRequest::Kind::kAuto) return "auto";
+  const bool cpu = o.device.kind == DeviceRequest::Kind::kCpu;
+  return Device{cpu ? Device::Kind::kCpu : Device::Kind::kCuda, o.device.index}.ToString();
 }
 
 absl::Status SetDtype(std::string_view text, Options& o) {
@@ -109,14 +108,32 @@ std::string GetFloor(const Options& o) {
                     *o.floor);
 }
 
-absl::Status SetThreads(std::string_view text, Options& o) {
+// "auto" is nothing.
+absl::Status SetWholeOrAuto(std::string_view text, int64_t high, std::optional<int>& value) {
   if (text == "auto") {
-    o.threads.reset();
+    value.reset();
     return absl::OkStatus();
   }
-  const absl::StatusOr<int64_t> threads = ParseWhole(text, 1, 1024);
-  if (!threads.ok()) return BadValue(text, "auto or a whole number from 1 to 1024");
-  o.threads = static_cast<int>(*threads);
+  const absl::StatusOr<int64_t> whole = ParseWhole(text, 1, high);
+  if (!whole.ok()) return BadValue(text, absl::StrCat("auto or a whole number from 1 to ", high));
+  value = static_cast<int>(*whole);
+  return absl::OkStatus();
+}
+
+std::string FormatOrAuto(const std::optional<int>& value) {
+  return value.has_value() ? absl::StrCat(*value) : "auto";
+}
+
+absl::Status SetOrderTime(std::string_view text, Options& o) {
+  if (text == "auto") {
+    o.order_time.reset();
+    return absl::OkStatus();
+  }
+  absl::Duration time;
+  if (!SetPeriod(text, time).ok()) {
+    return BadValue(text, "auto, unlimited, or a duration above zero such as 30s or 5m");
+  }
+  o.order_time = time;
   return absl::OkStatus();
 }
 
@@ -183,10 +200,11 @@ constexpr OptionRow kTable[] = {
     {kModel, "model-name", "NAME", "Name that requests may give; the folder's name if not set.",
      [](std::string_view t, Options& o) { return ParseText(t, o.model_name); },
      [](const Options& o) { return o.model_name; }},
-    {kModel, "device", "auto|cpu", "Where the model runs.", SetDevice,
-     [](const Options& o) { return ChoiceName(kDevices, o.device); }},
+    {kModel, "device", "auto|cpu|cuda|cuda:N",
+     "Where the ordering is computed and the model runs; auto: the first GPU if there is a usable one, else the CPU.",
+     SetDevice, GetDevice},
     {kModel, "dtype", "auto|fp32|bf16",
-     "Precision of the computation; auto: bf16 where the processor multiplies it and embeddings stay the same, else fp32.", SetDtype,
+     "Precision of the computation; auto: bf16 where the processor or the GPU multiplies it and embeddings stay the same, else fp32.", SetDtype,
      [](const Options& o) { return ChoiceName(kDtypes, o.dtype); }},
 
     {kLadder, "ordering", "FILE",
@@ -198,9 +216,9 @@ constexpr OptionRow kTable[] = {
      "is ready, or while the dense model is served, or serve what there is.",
      [](std::string_view t, Options& o) { return ParseChoice(t, kOrderAtStart, o.order_at_start); },
      [](const Options& o) { return ChoiceName(kOrderAtStart, o.order_at_start); }},
-    {kLadder, "order-time", "DURATION", "Longest time to compute an ordering (then the best so far is kept), or unlimited.",
-     [](std::string_view t, Options& o) { return SetPeriod(t, o.order_time); },
-     [](const Options& o) { return FormatPeriod(o.order_time); }},
+    {kLadder, "order-time", "DURATION|auto",
+     "Longest time to compute an ordering (then the best so far is kept), or unlimited; auto: 5m on a CPU, unlimited on a GPU.",
+     SetOrderTime, [](const Options& o) { return o.order_time.has_value() ? FormatPeriod(*o.order_time) : "auto"; }},
     {kLadder, "calibration", "DIR|FILE|NAME",
      "Images to compute the ordering on: a folder, a text file with one path a line, or drawn by program: synthetic, "
      "synthetic:leaves, synthetic:noise, synthetic:shapes.",
@@ -222,11 +240,12 @@ constexpr OptionRow kTable[] = {
      "What computes. A simulated engine reads no model: batches take the time that the profile says (docs/formats.md), and "
      "results mean nothing.",
      SetEngine, GetEngine},
-    {kExecution, "workers", "N", "Batches that are computed at the same time.",
-     [](std::string_view t, Options& o) { return SetWhole(t, 1, 256, o.workers); },
-     [](const Options& o) { return absl::StrCat(o.workers); }},
-    {kExecution, "threads", "N|auto", "Compute threads of each worker; auto shares the cores out.", SetThreads,
-     [](const Options& o) { return o.threads.has_value() ? absl::StrCat(*o.threads) : "auto"; }},
+    {kExecution, "workers", "N|auto", "Batches that are computed at the same time; auto: 1 on a CPU, 2 on a GPU.",
+     [](std::string_view t, Options& o) { return SetWholeOrAuto(t, 256, o.workers); },
+     [](const Options& o) { return FormatOrAuto(o.workers); }},
+    {kExecution, "threads", "N|auto", "Compute threads of each worker; auto shares the cores out, or is 1 for a GPU.",
+     [](std::string_view t, Options& o) { return SetWholeOrAuto(t, 1024, o.threads); },
+     [](const Options& o) { return FormatOrAuto(o.threads); }},
     {kExecution, "warmup", "off|fast|full",
      "Before the server is ready: nothing, a few views at a few batch sizes, or every view at every one.",
      [](std::string_view t, Options& o) { return ParseChoice(t, kWarmups, o.warmup); },

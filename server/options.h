@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "core/device/device.h"
 #include "core/elastic/budget.h"
 #include "core/elastic/corrections.h"
 #include "server/connection_limits.h"
@@ -17,7 +18,6 @@
 
 namespace snapvit {
 
-enum class DeviceChoice { kAuto, kCpu };
 enum class DtypeChoice { kAuto, kFp32, kBf16 };
 enum class OrderAtStart { kWait, kBackground, kNever };
 enum class WarmupMode { kOff, kFast, kFull };
@@ -30,23 +30,24 @@ struct ServerOptions {
   // Model.
   std::string model;       // folder of the checkpoint; required
   std::string model_name;  // empty: the folder's name
-  DeviceChoice device = DeviceChoice::kAuto;
+  DeviceRequest device;    // kAuto
   DtypeChoice dtype = DtypeChoice::kAuto;
 
   // Ordering and ladder.
   std::string ordering;  // file; empty: look in cache_dir, then beside the model
   OrderAtStart order_at_start = OrderAtStart::kWait;
-  absl::Duration order_time = absl::Minutes(5);
-  std::string calibration = "synthetic";  // or synthetic:KIND, a folder, a list file
-  std::string cache_dir;                  // empty: $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit
+  std::optional<absl::Duration> order_time;  // nothing: by the device (execution_plan.h)
+  std::string calibration = "synthetic";     // or synthetic:KIND, a folder, a list file
+  std::string cache_dir;                     // empty: $XDG_CACHE_HOME/snapvit or ~/.cache/snapvit
   CorrectionMode corrections = CorrectionMode::kFull;
   int rungs = 31;
   std::optional<FloorTarget> floor;  // nothing: by fidelity (model_floor.h)
 
   // Execution.
   std::string simulated_profile;  // file; empty: the real engine computes
-  int workers = 1;                // batches computed at the same time
-  std::optional<int> threads;     // compute threads of each worker; nothing: the cores shared out
+  // Batches computed at the same time, and compute threads of each. Nothing: by the device.
+  std::optional<int> workers;
+  std::optional<int> threads;
   WarmupMode warmup = WarmupMode::kFast;
   std::string policy = "elastic";  // as MakePolicy (core/scheduling/baseline_policies.h) reads it
 

@@ -19,6 +19,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> BuildServedModel(
   served->labels = model->labels();
   served->parameters = model->parameters();
   served->dtype = model->dtype();
+  served->device = model->device();
   served->kernels = std::string(model->kernels());
   if (model->ranking() != nullptr) served->ranking = *model->ranking();
   served->ordering_id = model->ordering_id();

@@ -26,6 +26,7 @@
 #include "server/admin_service.h"
 #include "server/descriptor_limit.h"
 #include "server/engine_host.h"
+#include "server/execution_plan.h"
 #include "server/governor_control.h"
 #include "server/http_api.h"
 #include "server/inference_context.h"
@@ -45,7 +46,6 @@ namespace {
 
 constexpr size_t kAdminConnections = 256;
 constexpr size_t kOtherDescriptors = 1024;  // beside the connections of the gRPC listener
-constexpr int kMaxBatch = 16;               // images computed together
 constexpr int kRefusalLines = 5;  // of the log per window, for connections that were refused
 constexpr absl::Duration kRefusalWindow = absl::Seconds(10);
 constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
@@ -53,14 +53,6 @@ constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
 // as it is told to finds the listener closed, rather than its call cut off by the end.
 constexpr absl::Duration kFarewell = absl::Milliseconds(250);
 constexpr absl::Duration kReplyTime = absl::Seconds(2);  // to send what has been computed
-
-// Compute and decode threads share the cores out: decoding is an eighth of the work, or less.
-int DecodeThreads() { return std::max(1, AvailableCores() / 8); }
-
-int ComputeThreads(const ServerOptions& options) {
-  if (options.threads.has_value()) return *options.threads;
-  return std::max(1, (AvailableCores() - DecodeThreads()) / options.workers);
-}
 
 std::string ModelName(const ServerOptions& options) {
   if (!options.model_name.empty()) return options.model_name;
@@ -99,28 +91,31 @@ const char* DtypeName(DtypeChoice choice) {
   }
 }
 
-Metrics::Options MetricsOptions(const ServerOptions& options) {
+Metrics::Options MetricsOptions(const ServerOptions& options, const ExecutionPlan& plan) {
   Metrics::Options metrics;
   metrics.model = ModelName(options);
   metrics.version = SNAPVIT_VERSION;
-  metrics.device = options.simulated_profile.empty() ? "cpu" : "simulated";
+  metrics.device = plan.device_name;
   metrics.dtype = DtypeName(options.dtype);
   return metrics;
 }
 
-ModelHost::Options HostOptions(const ServerOptions& options) {
+ModelHost::Options HostOptions(const ServerOptions& options, const ExecutionPlan& plan) {
   ModelHost::Options host;
   host.loader.model_dir = options.model;
   host.loader.model_name = ModelName(options);
   host.loader.ordering_file = options.ordering;
   host.loader.cache_dir = options.cache_dir;
   host.loader.calibration = options.calibration;
-  host.loader.order_time = options.order_time;
+  host.loader.order_time = plan.order_time;
+  host.loader.device = plan.device;
+  host.loader.streams = plan.workers;
   host.loader.ladder.rungs = options.rungs;
   host.loader.ladder.corrections = options.corrections;
   host.loader.dtype = Dtype(options);
   host.order_at_start = options.order_at_start;
   host.warmup = options.warmup;
+  host.max_batch = plan.max_batch;
   host.floor = options.floor;
   return host;
 }
@@ -151,20 +146,36 @@ absl::Status WriteReadyFile(const std::string& path, const Server& server) {
 // What a profile says about the server, where the options do not.
 ServerOptions WithProfile(ServerOptions options, const SimulatedProfile& profile) {
   if (options.model_name.empty()) options.model_name = profile.model;
-  if (options.workers == 1) options.workers = profile.workers.value_or(1);
   return options;
+}
+
+void LogDevice(const OpenedDevice& opened, const Logger& log) {
+  if (!opened.module.has_value()) {
+    if (!opened.why_cpu.empty()) {
+      log.Info("device", {{"device", "cpu"}, {"why_no_gpu", opened.why_cpu}});
+    }
+    return;
+  }
+  LogFields fields = {{"device", opened.device.ToString()}, {"name", opened.name}};
+  const auto memory = opened.module->DeviceMemory(opened.device.index);
+  if (memory.ok()) fields.push_back({"free_mib", memory->free_bytes >> 20});
+  if (!opened.module->has_kernels()) {
+    fields.push_back({"effect", "built without nvcc: LibTorch's kernels alone, slower"});
+  }
+  log.Info("device", fields);
 }
 
 class ServerImpl final : public Server {
  public:
   // `profile`: of a simulated engine; nothing: a real one.
   ServerImpl(const ServerOptions& options, std::optional<SimulatedProfile> profile,
-             const Logger* log)
+             ExecutionPlan plan, const Logger* log)
       : options_(options),
         profile_(std::move(profile)),
+        plan_(std::move(plan)),
         log_(*log),
         state_(ModelName(options)),
-        metrics_(MetricsOptions(options)),
+        metrics_(MetricsOptions(options, plan_)),
         scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_),
         request_log_(RequestLogOptions(options, log)),
         refusal_log_(Clock::Monotonic(), kRefusalLines, kRefusalWindow),
@@ -219,6 +230,7 @@ class ServerImpl final : public Server {
 
   const ServerOptions options_;
   const std::optional<SimulatedProfile> profile_;
+  const ExecutionPlan plan_;
   const Logger& log_;
   ServingState state_;
   Metrics metrics_;
@@ -252,13 +264,13 @@ class ServerImpl final : public Server {
 
 absl::StatusOr<std::unique_ptr<EngineHost>> ServerImpl::MakeEngine() {
   if (profile_.has_value()) {
-    return std::make_unique<SimulatedEngine>(*profile_, options_.workers, options_.floor, &state_,
+    return std::make_unique<SimulatedEngine>(*profile_, plan_.workers, options_.floor, &state_,
                                              &metrics_, &log_);
   }
   Engine::Options engine;
-  engine.workers = options_.workers;
-  engine.threads_per_worker = ComputeThreads(options_);
-  return RealEngine::Create(engine, HostOptions(options_), &state_, &metrics_, &log_);
+  engine.workers = plan_.workers;
+  engine.threads_per_worker = plan_.threads;
+  return RealEngine::Create(engine, HostOptions(options_, plan_), &state_, &metrics_, &log_);
 }
 
 void ServerImpl::MakeRoomForConnections() const {
@@ -273,12 +285,12 @@ void ServerImpl::MakeRoomForConnections() const {
 absl::Status ServerImpl::StartScheduler() {
   ASSIGN_OR_RETURN(engine_, MakeEngine());
   ASSIGN_OR_RETURN(std::unique_ptr<Policy> policy,
-                   MakePolicy(options_.policy, options_.workers, kMaxBatch));
+                   MakePolicy(options_.policy, plan_.workers, plan_.max_batch));
   Executor::Options executor;
-  executor.scheduler.workers = options_.workers;
+  executor.scheduler.workers = plan_.workers;
   executor.scheduler.bounds.max_items = options_.max_queue_items;
   executor.scheduler.bounds.max_bytes = options_.max_queue_bytes;
-  executor.prepare_threads = DecodeThreads();
+  executor.prepare_threads = plan_.decode_threads;
   executor.on_worker_start = [this](int worker) { engine_->StartWorker(worker); };
   ASSIGN_OR_RETURN(executor_, Executor::Create(std::move(executor), std::move(policy),
                                                engine_->backend(), &scheduler_metrics_));
@@ -287,7 +299,7 @@ absl::Status ServerImpl::StartScheduler() {
 }
 
 GaugeValues ServerImpl::Gauges() const {
-  GaugeValues values = scheduler_metrics_.Gauges(*executor_, options_.workers);
+  GaugeValues values = scheduler_metrics_.Gauges(*executor_, plan_.workers);
   values.calls = calls_.open();
   values.streams = static_cast<double>(call_set_.streams());
   values.grpc_connections = ConnectionsOf(grpc_);
@@ -314,7 +326,7 @@ InferenceContext ServerImpl::Context() {
   context.max_images = options_.max_images;
   context.max_pixels = options_.max_pixels;
   context.max_queue_items = options_.max_queue_items;
-  context.workers = options_.workers;
+  context.workers = plan_.workers;
   return context;
 }
 
@@ -327,7 +339,7 @@ AdminContext ServerImpl::MakeAdminContext() {
   context.tenants = access_->tenants();
   context.governor = &governor_;
   context.log = &log_;
-  context.workers = options_.workers;
+  context.workers = plan_.workers;
   context.drain_grace = options_.drain_grace;
   context.reload_ordering = [this](const std::string& path, OrderingDone done) {
     engine_->ReloadOrdering(path, std::move(done));
@@ -344,7 +356,7 @@ StatusSources ServerImpl::MakeStatusSources() const {
   sources.metrics = &metrics_;
   sources.tenants = access_->tenants();
   sources.governor = &governor_;
-  sources.workers = options_.workers;
+  sources.workers = plan_.workers;
   sources.version = SNAPVIT_VERSION;
   return sources;
 }
@@ -485,7 +497,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
     ASSIGN_OR_RETURN(profile, ReadSimulatedProfile(options.simulated_profile));
     resolved = WithProfile(options, *profile);
   }
-  auto server = std::make_unique<ServerImpl>(resolved, std::move(profile), log);
+  ASSIGN_OR_RETURN(ExecutionPlan plan, PlanExecution(resolved, profile));
+  LogDevice(plan.device, *log);
+  auto server = std::make_unique<ServerImpl>(resolved, std::move(profile), std::move(plan), log);
   RETURN_IF_ERROR(server->Start());
   return std::unique_ptr<Server>(std::move(server));
 }

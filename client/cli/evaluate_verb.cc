@@ -72,6 +72,7 @@ std::vector<std::string> OrderingNames(const std::vector<std::string>& files) {
 }
 
 absl::StatusOr<std::vector<Candidate>> OpenCandidates(const EvaluateFlags& flags,
+                                                      ElasticLoaderOptions options,
                                                       const std::vector<NamedBudget>& budgets,
                                                       ComputeThread& compute) {
   const OrderingNeed need = AllDense(budgets) ? OrderingNeed::kNone : OrderingNeed::kRequired;
@@ -81,7 +82,6 @@ absl::StatusOr<std::vector<Candidate>> OpenCandidates(const EvaluateFlags& flags
   const std::vector<std::string> names = OrderingNames(files);
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < files.size(); ++i) {
-    ElasticLoaderOptions options = ToLoaderOptions(flags.model);
     options.ordering_file = files[i];
     Candidate& candidate = candidates.emplace_back();
     ASSIGN_OR_RETURN(candidate.subject.model, OpenModel(options, need, compute));
@@ -114,10 +114,11 @@ absl::Status MeasureLatency(const EvaluationSubject& subject, ComputeThread& com
 absl::StatusOr<EvaluationReport> MakeReport(const EvaluateFlags& flags) {
   ASSIGN_OR_RETURN(const std::vector<NamedBudget> budgets, ParseBudgetList(flags.budgets));
   ASSIGN_OR_RETURN(const ImageSets sets, ListImageSets(flags));
+  ASSIGN_OR_RETURN(ElasticLoaderOptions loader, ToLoaderOptions(flags.model));
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute,
                    ComputeThread::Create(flags.model.threads));
   ASSIGN_OR_RETURN(const std::vector<Candidate> candidates,
-                   OpenCandidates(flags, budgets, *compute));
+                   OpenCandidates(flags, std::move(loader), budgets, *compute));
   std::vector<EvaluationSubject> subjects;
   for (const Candidate& candidate : candidates) subjects.push_back(candidate.subject);
   ASSIGN_OR_RETURN(const Evaluation evaluation, compute->Run([&] {

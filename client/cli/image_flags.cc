@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<ImageModel>> OpenImageModel(const ImageFlags& fla
   RETURN_IF_ERROR(CheckFlagsOf(flags, local));
   if (local) {
     LocalModelOptions options;
-    options.loader = ToLoaderOptions(flags.model);
+    ASSIGN_OR_RETURN(options.loader, ToLoaderOptions(flags.model));
     options.threads = flags.model.threads;
     options.exif = !flags.no_exif;
     return OpenLocalModel(options, query);

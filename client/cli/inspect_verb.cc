@@ -90,9 +90,10 @@ absl::Status InspectServer(const InspectFlags& flags) {
 }
 
 absl::Status InspectFolder(const InspectFlags& flags) {
+  ASSIGN_OR_RETURN(const ElasticLoaderOptions loader, ToLoaderOptions(flags.model));
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute, ComputeThread::Create(1));
   ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
-                   OpenModel(ToLoaderOptions(flags.model), OrderingNeed::kIfThere, *compute));
+                   OpenModel(loader, OrderingNeed::kIfThere, *compute));
   if (model->ordering() == nullptr) {
     std::fputs(
         "note: no ordering was found, so the ladder is the dense model alone "

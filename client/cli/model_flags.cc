@@ -2,6 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "client/cli/device_flag.h"
+#include "core/base/status_macros.h"
+
 namespace snapvit::cli {
 
 void AddModelFlags(CLI::App& verb, ModelFlags& flags) {
@@ -21,6 +24,7 @@ void AddModelFlags(CLI::App& verb, ModelFlags& flags) {
                   "--images of snapvit order")
       ->type_name("DIR|FILE|NAME")
       ->capture_default_str();
+  AddDeviceFlag(verb, flags.device);
   verb.add_option("--dtype", flags.dtype, "Execution dtype of a local model; fp32 is the reference")
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str();
@@ -36,8 +40,9 @@ void AddModelFlags(CLI::App& verb, ModelFlags& flags) {
       ->capture_default_str();
 }
 
-ElasticLoaderOptions ToLoaderOptions(const ModelFlags& flags) {
+absl::StatusOr<ElasticLoaderOptions> ToLoaderOptions(const ModelFlags& flags) {
   ElasticLoaderOptions options;
+  ASSIGN_OR_RETURN(options.device, OpenDeviceFlag(flags.device));
   options.model_dir = flags.model;
   options.ordering_file = flags.ordering;
   options.cache_dir = flags.cache_dir;

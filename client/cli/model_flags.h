@@ -18,6 +18,7 @@ struct ModelFlags {
   std::string ordering;
   std::string cache_dir;
   std::string calibration = ElasticLoaderOptions().calibration;
+  std::string device = "cpu";
   std::string dtype = "fp32";
   std::string corrections = "full";
   bool as_is = false;
@@ -25,11 +26,12 @@ struct ModelFlags {
   int threads = 0;
 };
 
-// --model, --ordering, --as-is, --cache-dir, --calibration, --dtype, --rungs, --corrections,
-// --threads. `flags` must outlive `verb`.
+// --model, --ordering, --as-is, --cache-dir, --calibration, --device, --dtype, --rungs,
+// --corrections, --threads. `flags` must outlive `verb`.
 void AddModelFlags(CLI::App& verb, ModelFlags& flags);
 
-ElasticLoaderOptions ToLoaderOptions(const ModelFlags& flags);
+// Opens the device: before anything computes. OpenDeviceFlag's errors.
+absl::StatusOr<ElasticLoaderOptions> ToLoaderOptions(const ModelFlags& flags);
 
 }  // namespace snapvit::cli
 

@@ -10,10 +10,10 @@
 #include "absl/strings/str_format.h"
 #include "client/cli/compute_thread.h"
 #include "client/cli/delayed_progress.h"
+#include "client/cli/device_flag.h"
 #include "client/cli/verb.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
-#include "core/device/open_device.h"
 #include "core/model/fingerprint.h"
 #include "core/model/torch_device.h"
 #include "core/snapvit/order.h"
@@ -62,23 +62,6 @@ struct OrderResult {
 
   bool finished() const { return static_cast<int>(steps.size()) == evaluations; }
 };
-
-// Says what a GPU is called, how much of it is free, or why there is none; nothing about "cpu".
-absl::StatusOr<Device> ChooseDevice(const std::string& text) {
-  ASSIGN_OR_RETURN(const DeviceRequest request, ParseDeviceRequest(text));
-  ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDevice(request));
-  if (opened.module.has_value()) {
-    ASSIGN_OR_RETURN(const CudaModule::Memory memory,
-                     opened.module->DeviceMemory(opened.device.index));
-    constexpr double kGiB = 1 << 30;
-    std::fprintf(stderr, "%s: %s, %.1f of %.1f GiB free\n", opened.device.ToString().c_str(),
-                 opened.name.c_str(), static_cast<double>(memory.free_bytes) / kGiB,
-                 static_cast<double>(memory.total_bytes) / kGiB);
-  } else if (!opened.why_cpu.empty()) {
-    std::fprintf(stderr, "ordering on the CPU: %s\n", opened.why_cpu.c_str());
-  }
-  return opened.device;
-}
 
 absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& device) {
   ASSIGN_OR_RETURN(ModelFolder folder, LoadModelFolder(flags.model));
@@ -161,10 +144,11 @@ void EndSearch(const OrderFlags& flags, const OrderResult& result) {
 
 absl::StatusOr<ExitStatus> RunOrder(const OrderFlags& flags) {
   RETURN_IF_ERROR(CheckFlags(flags));
-  ASSIGN_OR_RETURN(const Device device, ChooseDevice(flags.device));  // before anything computes
+  ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDeviceFlag(flags.device));
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute,
                    ComputeThread::Create(flags.threads));
-  const absl::StatusOr<OrderResult> result = compute->Run([&] { return Compute(flags, device); });
+  const absl::StatusOr<OrderResult> result =
+      compute->Run([&] { return Compute(flags, opened.device); });
   if (absl::IsCancelled(result.status())) return Stopped(flags, result.status());
   RETURN_IF_ERROR(result.status());
   const Ordering& ordering = result->ordering;
@@ -218,10 +202,7 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
                    "Seconds after which the best so far is kept; 0: none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  verb->add_option("--device", flags->device,
-                   "auto, cpu, cuda or cuda:N; auto: the first GPU, else the CPU")
-      ->type_name("DEVICE")
-      ->capture_default_str();
+  AddDeviceFlag(*verb, flags->device);
   verb->add_option("--threads", flags->threads, "Compute threads; 0: all cores")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();

@@ -49,7 +49,7 @@ Json ProfileReport::ToJson() const {
                      {"items_per_second", ItemsPerSecond(row.cell)}});
   }
   return {{"model", model},
-          {"device", "cpu"},
+          {"device", device},
           {"dtype", dtype},
           {"threads", threads},
           {"keep_counts", uniform ? "uniform" : "ordering"},

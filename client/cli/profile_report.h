@@ -19,6 +19,7 @@ struct ProfileReport {
   };
 
   std::string model;
+  std::string device;  // "cpu" or "cuda:N"
   std::string dtype;
   int threads = 0;
   bool uniform = false;  // keep counts uniform over the blocks, for want of an ordering

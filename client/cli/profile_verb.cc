@@ -46,11 +46,12 @@ ProfileOptions ToOptions(const ProfileFlags& flags, const std::vector<client::Re
 
 absl::StatusOr<ProfileReport> Profile(const ProfileFlags& flags) {
   ASSIGN_OR_RETURN(const std::vector<NamedBudget> budgets, ParseBudgetList(flags.budgets));
+  ASSIGN_OR_RETURN(const ElasticLoaderOptions loader, ToLoaderOptions(flags.model));
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute,
                    ComputeThread::Create(flags.model.threads));
   const OrderingNeed need = AllDense(budgets) ? OrderingNeed::kNone : OrderingNeed::kOrUniform;
   ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
-                   OpenModel(ToLoaderOptions(flags.model), need, *compute));
+                   OpenModel(loader, need, *compute));
   RungChooser chooser(model, *compute);
   std::vector<client::Receipt> receipts;
   for (const NamedBudget& named : budgets) {
@@ -61,6 +62,7 @@ absl::StatusOr<ProfileReport> Profile(const ProfileFlags& flags) {
     return ProfileEngine(compute->engine(), model, options, DelayedProgress("profile"));
   }));
   ProfileReport report{model->name(),
+                       model->device(),
                        flags.model.dtype,
                        compute->engine().threads_per_worker(),
                        HasUniformCounts(*model),

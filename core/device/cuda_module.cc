@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace snapvit {
 namespace {
@@ -21,6 +22,14 @@ bool Exists(const fs::path& path) {
   return fs::exists(path, error);
 }
 
+// Runs `call(error, size)`, of the table, for a GPU.
+template <typename Call>
+absl::Status OnGpu(int index, const Call& call) {
+  char error[kTextSize] = "";
+  if (call(error, sizeof(error)) == 0) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat("cuda:", index, ": ", error));
+}
+
 std::string LoaderError() {
   const char* const error = dlerror();
   return error != nullptr ? error : "no reason was given";
@@ -33,6 +42,7 @@ CudaModuleSearch CudaModuleSearch::OfProcess() {
   if (const char* const file = std::getenv("SNAPVIT_CUDA_MODULE"); file != nullptr) {
     search.file = file;
   }
+  search.driver = "libcuda.so.1";
   std::error_code error;  // without /proc only the variable helps
   search.executable_folder = fs::read_symlink("/proc/self/exe", error).parent_path().string();
   return search;
@@ -87,25 +97,59 @@ absl::StatusOr<int> CudaModule::DeviceCount() const {
 
 absl::StatusOr<std::string> CudaModule::DeviceName(int index) const {
   char name[kTextSize] = "";
-  char error[kTextSize] = "";
-  if (api_->device_name(index, name, sizeof(name), error, sizeof(error)) == 0) return name;
-  return absl::InternalError(absl::StrCat("cuda:", index, ": ", error));
+  RETURN_IF_ERROR(OnGpu(index, [&](char* error, size_t size) {
+    return api_->device_name(index, name, sizeof(name), error, size);
+  }));
+  return name;
 }
 
 absl::StatusOr<CudaModule::Memory> CudaModule::DeviceMemory(int index) const {
   Memory memory;
-  char error[kTextSize] = "";
-  if (api_->device_memory(index, &memory.free_bytes, &memory.total_bytes, error, sizeof(error)) ==
-      0) {
-    return memory;
-  }
-  return absl::InternalError(absl::StrCat("cuda:", index, ": ", error));
+  RETURN_IF_ERROR(OnGpu(index, [&](char* error, size_t size) {
+    return api_->device_memory(index, &memory.free_bytes, &memory.total_bytes, error, size);
+  }));
+  return memory;
 }
 
 absl::Status CudaModule::Synchronize(int index) const {
+  return OnGpu(index,
+               [&](char* error, size_t size) { return api_->synchronize(index, error, size); });
+}
+
+absl::Status CudaModule::AddNorm(int index, const SnapvitAddNorm& call) const {
+  return OnGpu(index,
+               [&](char* error, size_t size) { return api_->add_norm(index, &call, error, size); });
+}
+
+absl::Status CudaModule::GatherPatches(int index, const SnapvitPatches& call) const {
+  return OnGpu(index, [&](char* error, size_t size) {
+    return api_->gather_patches(index, &call, error, size);
+  });
+}
+
+absl::StatusOr<CudaModule::Graph> CudaModule::Capture(int index, std::function<absl::Status()> body,
+                                                      const Graph* share) const {
+  Graph graph(api_, std::make_unique<Graph::Work>());
+  graph.work_->body = std::move(body);
+  const auto run = [](void* context) {
+    Graph::Work& work = *static_cast<Graph::Work*>(context);
+    work.outcome = work.body();
+    return work.outcome.ok() ? 0 : 1;
+  };
+  const absl::Status captured = OnGpu(index, [&](char* error, size_t size) {
+    return api_->graph_capture(index, run, graph.work_.get(),
+                               share != nullptr ? share->handle_ : nullptr, &graph.handle_, error,
+                               size);
+  });
+  RETURN_IF_ERROR(graph.work_->outcome);
+  RETURN_IF_ERROR(captured);
+  return graph;
+}
+
+absl::Status CudaModule::Graph::Replay() const {
   char error[kTextSize] = "";
-  if (api_->synchronize(index, error, sizeof(error)) == 0) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat("cuda:", index, ": ", error));
+  if (api_->graph_replay(handle_, error, sizeof(error)) == 0) return absl::OkStatus();
+  return absl::InternalError(error);
 }
 
 }  // namespace snapvit

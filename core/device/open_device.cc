@@ -1,5 +1,7 @@
 #include "core/device/open_device.h"
 
+#include <dlfcn.h>
+
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +20,11 @@ std::string ListDevices(const CudaModule& module, int count) {
                                 : absl::StrCat("cuda:", i));
   }
   return absl::StrJoin(devices, ", ");
+}
+
+// The module loads the same library: it stays.
+bool HasDriver(const CudaModuleSearch& search) {
+  return search.driver.empty() || dlopen(search.driver.c_str(), RTLD_LAZY) != nullptr;
 }
 
 absl::StatusOr<OpenedDevice> OpenCuda(int index, const CudaModuleSearch& search) {
@@ -50,9 +57,13 @@ absl::StatusOr<OpenedDevice> OpenDevice(const DeviceRequest& request,
     case DeviceRequest::Kind::kAuto:
       break;
   }
+  OpenedDevice cpu;
+  if (!HasDriver(search)) {
+    cpu.why_cpu = "no NVIDIA driver is installed: there is no " + search.driver;
+    return cpu;
+  }
   absl::StatusOr<OpenedDevice> gpu = OpenCuda(/*index=*/0, search);
   if (gpu.ok()) return gpu;
-  OpenedDevice cpu;
   cpu.why_cpu = std::string(gpu.status().message());
   return cpu;
 }

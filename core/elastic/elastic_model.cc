@@ -2,12 +2,13 @@
 
 #include <ATen/ATen.h>
 
-#include <map>
+#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "core/base/status_macros.h"
+#include "core/elastic/aten_pass.h"
 #include "core/elastic/elastic_state.h"
-#include "core/elastic/view_forward.h"
 #include "core/model/fingerprint.h"
 #include "core/model/model_folder.h"
 #include "core/model/torch_guard.h"
@@ -27,23 +28,28 @@ uint64_t CountParameters(VitWeights weights) {  // a copy of handles
   return count;
 }
 
-// One rung after another.
-at::Tensor AtenTokens(const ElasticModel::State& state, std::span<const int> rungs,
-                      const at::Tensor& pixels) {
-  std::map<int, std::vector<int64_t>> images;
-  for (size_t i = 0; i < rungs.size(); ++i) images[rungs[i]].push_back(static_cast<int64_t>(i));
-  if (images.size() == 1) return ViewTokens(state.weights, state.views[rungs[0]], pixels);
-  at::Tensor tokens;
-  for (const auto& [rung, rows] : images) {
-    const at::Tensor index = at::tensor(rows, at::kLong);
-    const at::Tensor part = ViewTokens(state.weights, state.views[rung],
-                                       pixels.index_select(0, index.to(pixels.device())));
-    if (!tokens.defined()) {
-      tokens = at::empty({pixels.size(0), part.size(1), part.size(2)}, part.options());
-    }
-    tokens.index_copy_(0, index.to(part.device()), part);
+// Images of one rung side by side, and back.
+at::Tensor TokensByAten(const ElasticModel::State& state, std::span<const int> rungs,
+                        const at::Tensor& pixels, int64_t first_tokens) {
+  const at::Device device = state.weights.patch_weight.device();
+  std::vector<int64_t> order(rungs.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return rungs[a] < rungs[b]; });
+  std::vector<int64_t> place(rungs.size());
+  std::vector<ViewGroup> groups;
+  for (size_t i = 0; i < order.size(); ++i) {
+    place[order[i]] = static_cast<int64_t>(i);
+    const View* const view = &state.views[rungs[order[i]]];
+    if (groups.empty() || groups.back().view != view) groups.push_back({view, 0});
+    ++groups.back().images;
   }
-  return tokens;
+  at::Tensor sorted = pixels.to(device);
+  if (groups.size() > 1) sorted = sorted.index_select(0, at::tensor(order, at::kLong).to(device));
+  const at::Tensor tokens =
+      AtenTokens(state.weights, groups, sorted, first_tokens, /*module=*/nullptr);
+  if (groups.size() == 1) return tokens;
+  return tokens.index_select(0, at::tensor(place, at::kLong).to(device));
 }
 
 }  // namespace
@@ -90,7 +96,7 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
     model->ordering_->corrections = Corrections();  // as large as a tenth of a bf16 model
   }
   const bool on_cpu = state.weights.patch_weight.is_cpu();
-  if (options.kernels && on_cpu &&
+  if (options.kernels && on_cpu && !options.cuda.has_value() &&
       PackedModel::Supports(folder.config, ScalarType(options.dtype))) {
     ASSIGN_OR_RETURN(state.packed, PackedModel::Create(state.weights, state.corrections));
     state.corrections = CorrectionSet();
@@ -100,13 +106,23 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
     for (const Rung& rung : model->ladder_.rungs()) {
       state.views.push_back(MakeView(state.weights, state.corrections, rung.keep));
     }
-    return absl::OkStatus();
+    if (!options.cuda.has_value()) return absl::OkStatus();
+    GpuModel::Options gpu;
+    gpu.streams = options.streams;
+    state.gpu = std::make_unique<GpuModel>(state.weights, state.views, *options.cuda, gpu);
+    // Streams of its own do not wait for the one that made the weights.
+    return options.cuda->Synchronize(on_cpu ? 0 : state.weights.patch_weight.get_device());
   }));
   return model;
 }
 
 std::string ElasticModel::EmbeddingSpace(std::string_view pooling, int dimensions) const {
   return EmbeddingSpaceId(options_.weights_hash, preprocessing_, pooling, dimensions);
+}
+
+std::string ElasticModel::device() const {
+  const at::Tensor& some = state_->weights.head.norm.weight;
+  return some.defined() && some.is_cuda() ? some.device().str() : "cpu";
 }
 
 size_t ElasticModel::weight_bytes() const {
@@ -122,13 +138,20 @@ size_t ElasticModel::correction_bytes() const {
 bool ElasticModel::uses_kernels() const { return state_->packed != nullptr; }
 
 std::string_view ElasticModel::kernels() const {
-  return uses_kernels() ? state_->packed->instruction_set() : "LibTorch";
+  if (uses_kernels()) return state_->packed->instruction_set();
+  return state_->gpu != nullptr ? "CUDA graphs" : "LibTorch";
+}
+
+size_t ElasticModel::graphs() const { return state_->gpu != nullptr ? state_->gpu->graphs() : 0; }
+
+absl::Status ElasticModel::graph_failure() const {
+  return state_->gpu != nullptr ? state_->gpu->capture_failure() : absl::OkStatus();
 }
 
 at::Tensor RungTokens(const ElasticModel& model, std::span<const int> rungs,
                       const at::Tensor& pixels, int64_t first_tokens) {
   const ElasticModel::State& state = model.state();
-  if (state.packed == nullptr) return AtenTokens(state, rungs, pixels);
+  if (state.packed == nullptr) return TokensByAten(state, rungs, pixels, first_tokens);
   std::vector<const KeepCounts*> views;
   for (const int rung : rungs) views.push_back(&model.ladder().rung(rung).keep);
   return state.packed->Tokens(views, pixels, first_tokens);
@@ -142,6 +165,18 @@ at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pix
 
 at::Tensor RungTokens(const ElasticModel& model, int rung, const at::Tensor& pixels) {
   return RungTokens(model, rung, pixels, model.config().tokens());
+}
+
+at::Tensor ForwardSession::HostPixels(int64_t images) {
+  if (gpu_.has_value()) return gpu_->HostPixels(images);
+  const VitConfig& config = model_.config();
+  return at::empty({images, 3, config.image_height, config.image_width}, at::kFloat);
+}
+
+at::Tensor ForwardSession::Tokens(std::span<const int> rungs, const at::Tensor& pixels,
+                                  int64_t first_tokens) {
+  return gpu_.has_value() ? gpu_->Tokens(rungs, pixels, first_tokens)
+                          : RungTokens(model_, rungs, pixels, first_tokens);
 }
 
 int64_t TokensOfEmbedding(const VitConfig& config) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "core/device/cuda_module.h"
 #include "core/elastic/cost_model.h"
 #include "core/elastic/keep_rule.h"
 #include "core/elastic/ladder.h"
@@ -32,8 +33,11 @@ class ElasticModel {
   struct Options {
     LadderOptions ladder;
     ExecutionDtype dtype = ExecutionDtype::kFloat32;
-    bool kernels = true;       // run by core/kernels where the processor has them, else by ATen
-    std::string name;          // empty: the folder's
+    bool kernels = true;  // run by core/kernels where the processor has them, else by ATen
+    std::string name;     // empty: the folder's
+    // Of the GPU that the weights are on: runs views as graphs, so many batches at a time.
+    std::optional<CudaModule> cuda;
+    int streams = 1;
     std::string weights_hash;  // ModelHashes::weights, for embedding space ids
   };
 
@@ -59,15 +63,22 @@ class ElasticModel {
   std::string EmbeddingSpace(std::string_view pooling, int dimensions) const;
   ExecutionDtype dtype() const { return options_.dtype; }
   uint64_t parameters() const { return parameters_; }
+  // Where the weights are and forwards run: "cpu" or "cuda:N".
+  std::string device() const;
   // Bytes of the one copy of the weights; views add none.
   size_t weight_bytes() const;
   // Bytes of the corrections of all rungs together.
   size_t correction_bytes() const;
 
   // Whether forward passes run by core/kernels, and by whose: of an instruction set, "AMX BF16"
-  // say, or "LibTorch".
+  // say, "CUDA graphs", or "LibTorch".
   bool uses_kernels() const;
   std::string_view kernels() const;
+
+  // On a GPU: CUDA graphs that there are now, and why one could not be made, if so: what they would
+  // have computed is computed all the same, slower.
+  size_t graphs() const;
+  absl::Status graph_failure() const;
 
   // Weights and views, for the folders that compute (core/elastic/elastic_state.h).
   struct State;

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/elastic/correction_set.h"
 #include "core/elastic/elastic_model.h"
+#include "core/elastic/gpu_model.h"
 #include "core/elastic/packed_model.h"
 #include "core/elastic/permuted_weights.h"
 
@@ -22,12 +24,32 @@ struct ElasticModel::State {
   std::vector<View> views;
   // What the processor's own kernels run, or null.
   std::unique_ptr<const PackedModel> packed;
+  // Streams and graphs of the GPU that `views` are on, or null.
+  std::unique_ptr<const GpuModel> gpu;
+};
+
+// What a thread computes of one batch, from its pixels to results on the CPU: on a GPU, on a stream
+// that it has for itself meanwhile. Functions throw c10::Error like ATen itself.
+class ForwardSession {
+ public:
+  // Waits for a stream.
+  explicit ForwardSession(const ElasticModel& model) : model_(model) {
+    if (model.state().gpu != nullptr) gpu_.emplace(*model.state().gpu);
+  }
+
+  // Where the pixels of the batch are best put, [images, 3, H, W] f32 on the CPU.
+  at::Tensor HostPixels(int64_t images);
+  // As RungTokens; valid until the session ends. Images of one rung are neighbours.
+  at::Tensor Tokens(std::span<const int> rungs, const at::Tensor& pixels, int64_t first_tokens);
+
+ private:
+  const ElasticModel& model_;
+  std::optional<GpuModel::Session> gpu_;
 };
 
 // pixels [B, 3, H, W] f32, normalised -> tokens [B, n, D] f32 after the last block and, unless the
-// model norms after pooling, after the final norm, each image at its rung. n is N, or
-// `first_tokens` at least: the first tokens of each image are enough. Throws c10::Error like ATen
-// itself.
+// model norms after pooling, after the final norm, each image at its rung. n is `first_tokens`, 1 …
+// N: the first tokens of each image are enough. Throws c10::Error like ATen itself.
 at::Tensor RungTokens(const ElasticModel& model, std::span<const int> rungs,
                       const at::Tensor& pixels, int64_t first_tokens);
 // All images at one rung.

@@ -3,33 +3,11 @@
 #include <ATen/ATen.h>
 
 #include "core/elastic/structure.h"
+#include "core/elastic/view_halves.h"
 #include "core/model/layers.h"
 
 namespace snapvit {
 namespace {
-
-// Patches as rows (the convolution with stride = kernel is one matrix product), plus class token
-// and positions. Everything after this is where its input is: on the device of the weights.
-at::Tensor Embed(const PermutedWeights& weights, const at::Tensor& host_pixels) {
-  const at::Tensor pixels = host_pixels.to(weights.patch_weight.device());
-  const VitConfig& config = weights.config;
-  const int64_t batch = pixels.size(0);
-  const int64_t patch = config.patch_size;
-  const int64_t rows = config.grid_height();
-  const int64_t columns = config.grid_width();
-  const at::Tensor patches = pixels.view({batch, 3, rows, patch, columns, patch})
-                                 .permute({0, 2, 4, 1, 3, 5})
-                                 .reshape({batch * rows * columns, 3 * patch * patch});
-  at::Tensor x = at::addmm(weights.patch_bias, patches.to(weights.patch_weight.scalar_type()),
-                           weights.patch_weight)
-                     .to(at::kFloat)
-                     .view({batch, rows * columns, config.embed_dim});
-  if (weights.prefix.defined()) {
-    x = at::cat({weights.prefix.expand({batch, -1, -1}), x}, 1);
-  }
-  if (weights.position_embedding.defined()) x = x + weights.position_embedding;
-  return config.norm_before ? Apply(weights.norm_before, x, config.block.norm_eps) : x;
-}
 
 // units·weight + bias, and the correction by the pruned units' low-rank prediction.
 at::Tensor Output(const at::Tensor& units, const at::Tensor& weight, const at::Tensor& bias,
@@ -58,57 +36,72 @@ at::Tensor Positioned(const PermutedWeights& weights, const Norm& norm, const at
   return Rotate(normed, weights.rotary).to(heads.scalar_type());
 }
 
-// x [B·N, D] f32, changed in place.
-void AddAttention(const PermutedWeights& weights, const PermutedBlock& block, const BlockView& view,
-                  int64_t batch, at::Tensor& x) {
-  const VitConfig& config = weights.config;
-  if (view.heads == 0) {  // what is left of the projection is its bias
-    AddScaled(view.proj_bias, block.scale1, x);
-    return;
-  }
-  const int64_t tokens = config.tokens();
-  const at::Tensor y =
-      Apply(block.norm1, x, config.block.norm_eps).to(view.qkv_weight.scalar_type());
-  const at::Tensor qkv = at::linear(y, view.qkv_weight, view.qkv_bias)
-                             .view({batch, tokens, view.heads, 3, config.head_dim});
-  const auto head_major = [&qkv](int64_t part) { return qkv.select(3, part).transpose(1, 2); };
-  const at::Tensor attended = at::scaled_dot_product_attention(
-                                  Positioned(weights, block.query_norm, head_major(0)),
-                                  Positioned(weights, block.key_norm, head_major(1)), head_major(2))
-                                  .transpose(1, 2)
-                                  .reshape({batch * tokens, view.heads * config.head_dim});
-  AddScaled(Output(attended, view.proj_weight, view.proj_bias, view.proj_in, view.proj_out),
-            block.scale1, x);
-}
-
-void AddMlp(const VitConfig& config, const PermutedBlock& block, const BlockView& view,
-            at::Tensor& x) {
-  if (view.channels == 0) {
-    AddScaled(view.fc2_bias, block.scale2, x);
-    return;
-  }
-  const at::Tensor y =
-      Apply(block.norm2, x, config.block.norm_eps).to(view.fc1_weight.scalar_type());
-  const at::Tensor hidden = MlpHidden(config, at::linear(y, view.fc1_weight, view.fc1_bias));
-  AddScaled(Output(hidden, view.fc2_weight, view.fc2_bias, view.fc2_in, view.fc2_out), block.scale2,
-            x);
-}
-
 }  // namespace
 
-at::Tensor EmbedPatches(const PermutedWeights& weights, const at::Tensor& pixels) {
+at::Tensor AttentionOutput(const PermutedWeights& weights, const PermutedBlock& block,
+                           const BlockView& view, int64_t batch, int64_t queries,
+                           const at::Tensor& y) {
+  if (view.heads == 0) return view.proj_bias;  // what is left of the projection
   const VitConfig& config = weights.config;
-  return Embed(weights, pixels).view({pixels.size(0) * config.tokens(), config.embed_dim});
+  const at::Tensor qkv = at::linear(y, view.qkv_weight, view.qkv_bias)
+                             .view({batch, config.tokens(), view.heads, 3, config.head_dim});
+  const auto head_major = [&qkv](int64_t part) { return qkv.select(3, part).transpose(1, 2); };
+  const at::Tensor attended =
+      at::scaled_dot_product_attention(
+          Positioned(weights, block.query_norm, head_major(0)).narrow(2, 0, queries),
+          Positioned(weights, block.key_norm, head_major(1)), head_major(2))
+          .transpose(1, 2)
+          .reshape({batch * queries, view.heads * config.head_dim});
+  return Output(attended, view.proj_weight, view.proj_bias, view.proj_in, view.proj_out);
+}
+
+at::Tensor MlpOutput(const VitConfig& config, const BlockView& view, const at::Tensor& y) {
+  if (view.channels == 0) return view.fc2_bias;
+  const at::Tensor hidden = MlpHidden(config, at::linear(y, view.fc1_weight, view.fc1_bias));
+  return Output(hidden, view.fc2_weight, view.fc2_bias, view.fc2_in, view.fc2_out);
+}
+
+at::Tensor EmbedPatchRows(const PermutedWeights& weights, const at::Tensor& patches,
+                          int64_t batch) {
+  const VitConfig& config = weights.config;
+  at::Tensor x = at::addmm(weights.patch_bias, patches, weights.patch_weight)
+                     .to(at::kFloat)
+                     .view({batch, config.patches(), config.embed_dim});
+  if (weights.prefix.defined()) {
+    x = at::cat({weights.prefix.expand({batch, -1, -1}), x}, 1);
+  }
+  if (weights.position_embedding.defined()) x = x + weights.position_embedding;
+  if (config.norm_before) x = Apply(weights.norm_before, x, config.block.norm_eps);
+  return x.view({batch * config.tokens(), config.embed_dim});
+}
+
+at::Tensor PatchRows(const PermutedWeights& weights, const at::Tensor& pixels) {
+  const VitConfig& config = weights.config;
+  const int64_t batch = pixels.size(0), patch = config.patch_size;
+  const int64_t rows = config.grid_height(), columns = config.grid_width();
+  return pixels.view({batch, 3, rows, patch, columns, patch})
+      .permute({0, 2, 4, 1, 3, 5})
+      .reshape({batch * rows * columns, 3 * patch * patch})
+      .to(weights.patch_weight.scalar_type());
+}
+
+at::Tensor EmbedPatches(const PermutedWeights& weights, const at::Tensor& pixels) {
+  const at::Tensor rows = PatchRows(weights, pixels.to(weights.patch_weight.device()));
+  return EmbedPatchRows(weights, rows, pixels.size(0));
 }
 
 void RunHalf(const PermutedWeights& weights, const View& view, size_t half, int64_t batch,
              at::Tensor& x) {
-  const size_t block = BlockOfHalf(half);
-  if (IsMlpHalf(half)) {
-    AddMlp(weights.config, weights.blocks[block], view[block], x);
-  } else {
-    AddAttention(weights, weights.blocks[block], view[block], batch, x);
-  }
+  const VitConfig& config = weights.config;
+  const size_t index = BlockOfHalf(half);
+  const PermutedBlock& block = weights.blocks[index];
+  const bool mlp = IsMlpHalf(half);
+  const at::Tensor y = Apply(mlp ? block.norm2 : block.norm1, x, config.block.norm_eps)
+                           .to(block.fc1_weight.scalar_type());
+  const at::Tensor added =
+      mlp ? MlpOutput(config, view[index], y)
+          : AttentionOutput(weights, block, view[index], batch, config.tokens(), y);
+  AddScaled(added, mlp ? block.scale2 : block.scale1, x);
 }
 
 at::Tensor FinishTokens(const PermutedWeights& weights, const at::Tensor& x, int64_t batch) {

@@ -18,21 +18,17 @@
 namespace snapvit {
 namespace {
 
-// Indices of the batch that share a model, and how many of the first tokens they need.
+// Indices of the batch that share a model and how many of the first tokens they need; those of one
+// rung side by side.
 using Group = std::vector<size_t>;
 
-at::Tensor StackPixels(std::span<EngineItem* const> items, const Group& group,
-                       const VitConfig& config) {
-  const int64_t height = config.image_height;
-  const int64_t width = config.image_width;
-  at::Tensor pixels = at::empty({static_cast<int64_t>(group.size()), 3, height, width}, at::kFloat);
-  const size_t image = 3 * static_cast<size_t>(height) * width;
+void StackPixels(std::span<EngineItem* const> items, const Group& group, const at::Tensor& pixels) {
+  const int64_t image = pixels.numel() / pixels.size(0);
   float* out = pixels.data_ptr<float>();
   for (const size_t i : group) {
     std::copy_n(items[i]->pixels.data(), image, out);
     out += image;
   }
-  return pixels;
 }
 
 void CopyRow(const at::Tensor& rows, size_t row, std::vector<float>& values) {
@@ -75,17 +71,21 @@ int64_t TokensNeeded(const VitConfig& config, const EngineItem& item) {
 
 void RunGroup(std::span<EngineItem* const> items, const Group& group, int64_t first_tokens) {
   const ElasticModel& model = *items[group.front()]->model;
-  const ElasticModel::State& state = model.state();
+  const PermutedWeights& weights = model.state().weights;
   const VitConfig& config = model.config();
   std::vector<int> rungs;
   for (const size_t i : group) rungs.push_back(items[i]->rung);
-  const at::Tensor tokens =
-      RungTokens(model, rungs, StackPixels(items, group, config), first_tokens);
+  ForwardSession session(model);
+  const at::Tensor pixels = session.HostPixels(static_cast<int64_t>(group.size()));
+  StackPixels(items, group, pixels);
+  const at::Tensor tokens = session.Tokens(rungs, pixels, first_tokens);
   at::Tensor pooled;  // of the tokens that there are; not if only the class token was asked for
-  if (first_tokens >= TokensOfEmbedding(config)) pooled = PoolDefault(state.weights, tokens);
-  at::Tensor logits;
+  if (first_tokens >= TokensOfEmbedding(config)) pooled = PoolDefault(weights, tokens);
+  at::Tensor logits;  // on the CPU, as embeddings
   for (const size_t i : group) {
-    if (items[i]->logits && !logits.defined()) logits = Logits(state.weights, tokens, pooled);
+    if (items[i]->logits && !logits.defined()) {
+      logits = Logits(weights, tokens, pooled).to(at::kCPU);
+    }
   }
   std::map<EmbeddingKind, at::Tensor> embeddings;
   for (size_t row = 0; row < group.size(); ++row) {
@@ -93,7 +93,9 @@ void RunGroup(std::span<EngineItem* const> items, const Group& group, int64_t fi
     if (item.logits) CopyRow(logits, row, item.logit_values);
     if (item.embedding == EmbeddingKind::kNone) continue;
     at::Tensor& rows = embeddings[item.embedding];
-    if (!rows.defined()) rows = EmbeddingRows(item.embedding, state.weights, tokens, pooled);
+    if (!rows.defined()) {
+      rows = EmbeddingRows(item.embedding, weights, tokens, pooled).to(at::kCPU);
+    }
     CopyRow(rows, row, item.embedding_values);
     item.embedding_shape.assign(rows.sizes().begin() + 1, rows.sizes().end());
   }
@@ -186,7 +188,9 @@ void Engine::Run(std::span<EngineItem* const> items, std::span<absl::Status> sta
     const ElasticModel& model = *items[i]->model;
     groups[{&model, TokensNeeded(model.config(), *items[i])}].push_back(i);
   }
-  for (const auto& [key, members] : groups) {
+  for (auto& [key, members] : groups) {
+    std::stable_sort(members.begin(), members.end(),
+                     [&](size_t a, size_t b) { return items[a]->rung < items[b]->rung; });
     const Group& group = members;
     const int64_t first_tokens = key.second;
     const absl::Status status = Guard([&]() -> absl::Status {

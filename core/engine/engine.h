@@ -1,5 +1,5 @@
-// Engine: executes batches of images on the CPU, each image at its own rung of its own model. Plain
-// C++ in this header.
+// Engine: executes batches of images, each image at its own rung of its own model, on the device of
+// the model. Plain C++ in this header.
 #ifndef SNAPVIT_CORE_ENGINE_ENGINE_H_
 #define SNAPVIT_CORE_ENGINE_ENGINE_H_
 

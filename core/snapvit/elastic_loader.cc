@@ -13,6 +13,7 @@
 #include "core/elastic/packed_model.h"
 #include "core/model/fingerprint.h"
 #include "core/model/model_folder.h"
+#include "core/model/torch_device.h"
 #include "core/snapvit/calibration.h"
 #include "core/snapvit/complete.h"
 #include "core/snapvit/dtype_choice.h"
@@ -73,11 +74,20 @@ struct ElasticLoader::State {
     const bool only_measures = ordering.corrections.empty() && drawn;
     return only_measures ? CorrectionMode::kNone : options.ladder.corrections;
   }
+  bool OnGpu() const { return options.device.device.kind == Device::Kind::kCuda; }
+  // A copy of the folder whose weights are where they are computed with.
+  absl::StatusOr<ModelFolder> OnDevice() const {
+    ModelFolder copy = folder;
+    RETURN_IF_ERROR(MoveWeights(options.device.device, copy));
+    return copy;
+  }
+  bool Bfloat16IsFast() const {
+    return OnGpu() || PackedModel::Supports(folder.config, at::kBFloat16);
+  }
   // What fidelity is measured in: if the choice is open, what it will most likely be.
   ExecutionDtype Dtype() const {
-    return options.dtype.value_or(PackedModel::Supports(folder.config, at::kBFloat16)
-                                      ? ExecutionDtype::kBFloat16
-                                      : ExecutionDtype::kFloat32);
+    return options.dtype.value_or(Bfloat16IsFast() ? ExecutionDtype::kBFloat16
+                                                   : ExecutionDtype::kFloat32);
   }
   OrderOptions ToOrderOptions() const {
     OrderOptions order;
@@ -193,8 +203,9 @@ absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progre
     std::filesystem::create_directories(state_->cache_dir, ignored);
     options.checkpoint = absl::StrCat(state_->cache_dir, "/", kCheckpointFile);
   }
+  ASSIGN_OR_RETURN(const ModelFolder folder, state_->OnDevice());
   ASSIGN_OR_RETURN(Ordering ordering,
-                   ComputeOrdering(state_->folder, fingerprint(), *source, options, progress));
+                   ComputeOrdering(folder, fingerprint(), *source, options, progress));
   ComputedOrdering computed =
       state_->Cache(std::move(ordering), absl::StrCat(state_->cache_dir, "/", kOrderingFile));
   if (!computed.path.empty()) std::filesystem::remove(options.checkpoint, ignored);
@@ -206,8 +217,9 @@ absl::StatusOr<ComputedOrdering> ElasticLoader::Complete(const Ordering& orderin
   ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source, state_->Calibration());
   OrderOptions options = state_->ToOrderOptions();
   options.ladder.corrections = state_->CompletedMode(ordering);
-  ASSIGN_OR_RETURN(Ordering completed, CompleteOrdering(state_->folder, fingerprint(), ordering,
-                                                        *source, options, progress));
+  ASSIGN_OR_RETURN(const ModelFolder folder, state_->OnDevice());
+  ASSIGN_OR_RETURN(Ordering completed,
+                   CompleteOrdering(folder, fingerprint(), ordering, *source, options, progress));
   return state_->Cache(std::move(completed), CompletedFile(ordering));
 }
 
@@ -216,7 +228,7 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::Load(
   if (state_->options.dtype.has_value()) {
     return LoadAs(*state_->options.dtype, std::move(ordering));
   }
-  if (!PackedModel::Supports(config(), at::kBFloat16)) {
+  if (!state_->Bfloat16IsFast()) {
     if (why != nullptr) *why = "this processor has no kernels for bf16";
     return LoadAs(ExecutionDtype::kFloat32, std::move(ordering));
   }
@@ -230,7 +242,10 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::LoadAs(
   options.dtype = dtype;
   options.name = state_->folder.name;
   options.weights_hash = state_->hashes.weights;
-  return ElasticModel::Create(state_->folder, std::move(ordering), options);
+  options.cuda = state_->options.device.module;
+  options.streams = state_->options.streams;
+  ASSIGN_OR_RETURN(const ModelFolder folder, state_->OnDevice());
+  return ElasticModel::Create(folder, std::move(ordering), options);
 }
 
 absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::LoadWithBestDtype(
@@ -238,7 +253,8 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::LoadWithBestD
   std::string file;
   if (!state_->cache_dir.empty()) {
     file =
-        absl::StrCat(state_->cache_dir, "/bf16-", ordering ? ordering->Id() : "dense", "-",
+        absl::StrCat(state_->cache_dir, "/bf16-", state_->OnGpu() ? "cuda-" : "",
+                     ordering ? ordering->Id() : "dense", "-",
                      std::string(CorrectionModeName(state_->options.ladder.corrections)), ".txt");
   }
   absl::StatusOr<DtypeComparison> comparison = absl::NotFoundError("not measured");

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/progress.h"
+#include "core/device/open_device.h"
 #include "core/elastic/elastic_model.h"
 #include "core/elastic/ordering.h"
 #include "core/snapvit/calibration.h"
@@ -29,8 +30,12 @@ struct ElasticLoaderOptions {
   uint64_t seed = 42;
   absl::Duration order_time = absl::Minutes(5);
   LadderOptions ladder;
-  // Nothing: bf16 where the processor has kernels for it and it changes embeddings little
-  // (dtype_choice.h), else f32.
+  // Where the ordering is computed and the model runs. Opened before the first computation of the
+  // process.
+  OpenedDevice device;
+  int streams = 1;  // of a GPU: ElasticModel::Options
+  // Nothing: bf16 where it is fast, on GPUs and by the processor's kernels for it, and changes
+  // embeddings little (dtype_choice.h), else f32.
   std::optional<ExecutionDtype> dtype = ExecutionDtype::kFloat32;
   // Whether an ordering without corrections or fidelity (an imported one) lacks anything at all.
   bool complete_orderings = true;

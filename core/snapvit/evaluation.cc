@@ -113,9 +113,9 @@ class OutputCollector {
       const at::Tensor tokens =
           RungTokens(model, rungs_.rung(i), pixels, TokensOfEmbedding(model.config()));
       const at::Tensor pooled = PoolDefault(weights, tokens);
-      embeddings[i].push_back(pooled.clone());
+      embeddings[i].push_back(pooled.cpu().clone());
       if (model_.config().num_classes > 0) {
-        classes[i].push_back(Logits(weights, tokens, pooled).argmax(1));
+        classes[i].push_back(Logits(weights, tokens, pooled).argmax(1).cpu());
       }
     }
   }

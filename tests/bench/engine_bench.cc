@@ -1,6 +1,6 @@
 // The engine alone, driven line by line: tests/bench/peers.py times it in turn with other runtimes.
 //
-//   engine_bench MODEL_DIR fp32|bf16 THREADS [RUNGS]
+//   engine_bench MODEL_DIR fp32|bf16 THREADS [RUNGS [DEVICE]]
 //
 // One command a line on standard input, one line of JSON for each on standard output:
 //   counts BUDGET                       keep counts of the rung that serves a compute budget
@@ -40,6 +40,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/compute_thread.h"
+#include "client/cli/device_flag.h"
 #include "client/cli/open_model.h"
 #include "core/base/clock.h"
 #include "core/base/status_macros.h"
@@ -290,7 +291,7 @@ class EngineBench {
 };
 
 absl::Status Serve(const std::string& model_dir, const std::string& dtype, int threads,
-                   std::optional<int> rungs) {
+                   std::optional<int> rungs, const std::string& device) {
   if (dtype != "fp32" && dtype != "bf16") {
     return absl::InvalidArgumentError(absl::StrCat("dtype is fp32 or bf16, not \"", dtype, "\""));
   }
@@ -299,6 +300,7 @@ absl::Status Serve(const std::string& model_dir, const std::string& dtype, int t
   options.cache_dir = model_dir;  // nothing is taken from, or left in, the user's cache
   options.dtype = dtype == "bf16" ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
   if (rungs.has_value()) options.ladder.rungs = *rungs;
+  ASSIGN_OR_RETURN(options.device, cli::OpenDeviceFlag(device));
   ASSIGN_OR_RETURN(const std::unique_ptr<cli::ComputeThread> compute,
                    cli::ComputeThread::Create(threads));
   const int64_t anonymous_before = AnonymousBytes();
@@ -317,13 +319,14 @@ absl::Status Serve(const std::string& model_dir, const std::string& dtype, int t
 }  // namespace snapvit
 
 int main(int argc, char** argv) {
-  if (argc != 4 && argc != 5) {
-    std::fputs("usage: engine_bench MODEL_DIR fp32|bf16 THREADS [RUNGS]\n", stderr);
+  if (argc < 4 || argc > 6) {
+    std::fputs("usage: engine_bench MODEL_DIR fp32|bf16 THREADS [RUNGS [DEVICE]]\n", stderr);
     return 2;
   }
   const absl::Status status =
       snapvit::Serve(argv[1], argv[2], std::atoi(argv[3]),
-                     argc == 5 ? std::optional<int>(std::atoi(argv[4])) : std::nullopt);
+                     argc >= 5 ? std::optional<int>(std::atoi(argv[4])) : std::nullopt,
+                     argc == 6 ? argv[5] : "cpu");
   if (status.ok()) return 0;
   std::fprintf(stderr, "engine_bench: %s\n", std::string(status.message()).c_str());
   return 1;

@@ -85,11 +85,13 @@ TEST(ParseOptions, TheManualNeedsNoModelAndAKnownForm) {
 
 TEST(ParseOptions, ReadsEveryKindOfValue) {
   const ServerOptions o =
-      Parse({"--model=m", "--dtype", "bf16", "--order-at-start=background", "--order-time", "90s",
-             "--floor", "fidelity:0.8", "--threads=3", "--listen", "[::1]:0", "--max-message-bytes",
-             "8MiB", "--drain-grace", "2.5", "--log-format", "json", "--check"})
+      Parse({"--model=m", "--device=cuda:1", "--dtype", "bf16", "--order-at-start=background",
+             "--order-time", "90s", "--floor", "fidelity:0.8", "--threads=3", "--listen", "[::1]:0",
+             "--max-message-bytes", "8MiB", "--drain-grace", "2.5", "--log-format", "json",
+             "--check"})
           .value()
           .options;
+  EXPECT_EQ(o.device, (DeviceRequest{DeviceRequest::Kind::kCuda, 1}));
   EXPECT_EQ(o.dtype, DtypeChoice::kBf16);
   EXPECT_EQ(o.order_at_start, OrderAtStart::kBackground);
   EXPECT_EQ(o.order_time, absl::Seconds(90));
@@ -130,8 +132,9 @@ TEST_F(OptionsFile, UnknownKeyIsAnErrorWithFileAndLine) {
 
 TEST_F(OptionsFile, BadValueIsAnErrorWithFileAndLine) {
   const std::string file = Write("model: m\nworkers: many\n");
-  EXPECT_THAT(ErrorOf(Parse({"--config", file})),
-              HasSubstr(file + ":2: workers is 'many', expected a whole number from 1 to 256"));
+  EXPECT_THAT(
+      ErrorOf(Parse({"--config", file})),
+      HasSubstr(file + ":2: workers is 'many', expected auto or a whole number from 1 to 256"));
 }
 
 TEST_F(OptionsFile, RefusesWhatIsNotOneMappingOfPlainValues) {
@@ -203,8 +206,8 @@ TEST(ParseOptions, LimitsOfConnectionsAreTimesOrUnlimited) {
 }
 
 TEST(ParseOptions, SaysWhatIsNotBuiltIn) {
-  EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--device", "cuda:0"})),
-              HasSubstr("serving on a GPU is not built in yet"));
+  EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--device", "gpu"})),
+              HasSubstr("expected auto, cpu, cuda or cuda:N"));
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--dtype", "int8"})), HasSubstr("not built in"));
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--corrections", "some"})),
               HasSubstr("none, bias or full"));
@@ -267,7 +270,7 @@ TEST_F(OptionsFile, PrintedConfigurationReadsBack) {
   const std::string text = PrintOptions(parsed);
   EXPECT_THAT(text, HasSubstr("rungs: 7  # --rungs"));
   EXPECT_THAT(text, HasSubstr("threads: 2  # SNAPVIT_THREADS"));
-  EXPECT_THAT(text, HasSubstr("workers: 1  # default"));
+  EXPECT_THAT(text, HasSubstr("workers: auto  # default"));
   const ServerOptions again = Parse({"--config", Write(text)}).value().options;
   for (const OptionRow& row : OptionTable()) {
     EXPECT_EQ(row.get(again), row.get(parsed.options)) << row.name;

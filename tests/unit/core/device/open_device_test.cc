@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "tests/testing/fake_cuda.h"
 #include "tests/testing/temporary_folder.h"
 
 namespace snapvit {
@@ -14,13 +15,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Kind = DeviceRequest::Kind;
-
-// Built into a folder beside this program.
-CudaModuleSearch Fake(const std::string& name) {
-  CudaModuleSearch search = CudaModuleSearch::OfProcess();
-  search.file = search.executable_folder + "/modules/lib" + name + ".so";
-  return search;
-}
 
 std::string ErrorOf(const absl::Status& status, absl::StatusCode code) {
   EXPECT_EQ(status.code(), code) << status;
@@ -37,7 +31,7 @@ TEST(OpenDevice, TheCpuNeedsNoModule) {
 }
 
 TEST(OpenDevice, OpensTheGpuThatWasAskedFor) {
-  const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kCuda, 1}, Fake("two_gpus"));
+  const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kCuda, 1}, FakeCuda("two_gpus"));
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(opened->device, (Device{Device::Kind::kCuda, 1}));
   EXPECT_EQ(opened->name, "Fake GPU 1");
@@ -47,7 +41,7 @@ TEST(OpenDevice, OpensTheGpuThatWasAskedFor) {
 }
 
 TEST(OpenDevice, AutoTakesTheFirstGpu) {
-  const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kAuto}, Fake("two_gpus"));
+  const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kAuto}, FakeCuda("two_gpus"));
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_EQ(opened->device, (Device{Device::Kind::kCuda, 0}));
   EXPECT_EQ(opened->why_cpu, "");
@@ -61,7 +55,7 @@ TEST(OpenDevice, AutoFallsBackToTheCpuAndSaysWhy) {
                                                        {"no_module", "another build"},
                                                        {"not_there", "there is no such file"}};
   for (const auto& [module, reason] : cases) {
-    const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kAuto}, Fake(module));
+    const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kAuto}, FakeCuda(module));
     ASSERT_TRUE(opened.ok()) << opened.status();
     EXPECT_EQ(opened->device, Device()) << module;
     EXPECT_FALSE(opened->module.has_value()) << module;
@@ -69,18 +63,27 @@ TEST(OpenDevice, AutoFallsBackToTheCpuAndSaysWhy) {
   }
 }
 
+TEST(OpenDevice, AutoLoadsNothingWithoutADriver) {
+  CudaModuleSearch search = FakeCuda("two_gpus");
+  search.driver = "libno_such_driver.so.1";
+  const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kAuto}, search);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(opened->device, Device());
+  EXPECT_THAT(opened->why_cpu, HasSubstr("no NVIDIA driver is installed"));
+}
+
 TEST(OpenDevice, ListsTheGpusIfTheIndexIsNone) {
-  EXPECT_THAT(
-      ErrorOf(OpenDevice({Kind::kCuda, 2}, Fake("two_gpus")).status(), absl::StatusCode::kNotFound),
-      AllOf(HasSubstr("there is no cuda:2"),
-            HasSubstr("there are cuda:0 (Fake GPU 0), cuda:1 (Fake GPU 1)")));
+  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 2}, FakeCuda("two_gpus")).status(),
+                      absl::StatusCode::kNotFound),
+              AllOf(HasSubstr("there is no cuda:2"),
+                    HasSubstr("there are cuda:0 (Fake GPU 0), cuda:1 (Fake GPU 1)")));
 }
 
 TEST(OpenDevice, SaysThatThereIsNoGpu) {
-  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 0}, Fake("no_gpu")).status(),
+  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 0}, FakeCuda("no_gpu")).status(),
                       absl::StatusCode::kFailedPrecondition),
               HasSubstr("no usable GPU: CUDA counts none"));
-  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 0}, Fake("no_driver")).status(),
+  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 0}, FakeCuda("no_driver")).status(),
                       absl::StatusCode::kFailedPrecondition),
               HasSubstr("no usable GPU: the driver is too old"));
 }
@@ -94,10 +97,10 @@ TEST(OpenDevice, PassesOnWhyTheModuleCannotBeLoaded) {
 }
 
 TEST(OpenDevice, RefusesTheModuleOfAnotherBuild) {
-  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 0}, Fake("other_version")).status(),
+  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 0}, FakeCuda("other_version")).status(),
                       absl::StatusCode::kFailedPrecondition),
-              AllOf(HasSubstr("needs version 1"), HasSubstr("it has version 99")));
-  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 0}, Fake("no_module")).status(),
+              AllOf(HasSubstr("needs version 2"), HasSubstr("it has version 99")));
+  EXPECT_THAT(ErrorOf(OpenDevice({Kind::kCuda, 0}, FakeCuda("no_module")).status(),
                       absl::StatusCode::kFailedPrecondition),
               HasSubstr("it has none"));
 }
@@ -126,7 +129,7 @@ TEST(FindCudaModule, PrefersTheVariableThenTheExecutablesFolderThenLib) {
 }
 
 TEST(CudaModule, ErrorsOfAGpuNameIt) {
-  const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kCuda, 1}, Fake("two_gpus"));
+  const absl::StatusOr<OpenedDevice> opened = OpenDevice({Kind::kCuda, 1}, FakeCuda("two_gpus"));
   ASSERT_TRUE(opened.ok()) << opened.status();
   EXPECT_TRUE(opened->module->Synchronize(0).ok());
   EXPECT_EQ(ErrorOf(opened->module->Synchronize(1), absl::StatusCode::kInternal),

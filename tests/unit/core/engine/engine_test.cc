@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "core/model/reference_forward.h"
+#include "tests/testing/fake_cuda.h"
 #include "tests/testing/orderings.h"
 #include "tests/testing/random_model.h"
 #include "tests/testing/vit_configs.h"
@@ -17,7 +18,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-class EngineTest : public ::testing::Test {
+// On the CPU, and on a stand-in for a GPU.
+class EngineTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override { engine_->StartWorker(0); }
 
@@ -49,15 +51,21 @@ class EngineTest : public ::testing::Test {
     }
   }
 
+  static ElasticModel::Options ModelOptions() {
+    ElasticModel::Options options;
+    if (GetParam()) options.cuda = LoadFakeCuda();
+    return options;
+  }
+
   const ModelFolder folder_ = RandomModel(DemoVit(), 3);
   const std::shared_ptr<const ElasticModel> model_ =
-      *ElasticModel::Create(folder_, RandomOrdering(DemoVit(), 3), {});
+      *ElasticModel::Create(folder_, RandomOrdering(DemoVit(), 3), ModelOptions());
   const std::unique_ptr<Engine> engine_ = *Engine::Create({.workers = 1, .threads_per_worker = 2});
   const at::Tensor pixels_ = at::randn({6, 3, 32, 32}, at::make_generator<at::CPUGeneratorImpl>(8),
                                        at::TensorOptions(at::kFloat));
 };
 
-TEST_F(EngineTest, GivesEveryKindOfEmbeddingAndLogits) {
+TEST_P(EngineTest, GivesEveryKindOfEmbeddingAndLogits) {
   const ReferenceOutput expected = *ReferenceForward(folder_.weights, pixels_);
   const int dense = model_->ladder().dense();
   std::vector<EngineItem> items = {
@@ -75,7 +83,7 @@ TEST_F(EngineTest, GivesEveryKindOfEmbeddingAndLogits) {
   EXPECT_TRUE(items[4].embedding_values.empty());
 }
 
-TEST_F(EngineTest, MixedRungsInABatchEqualSingleRuns) {
+TEST_P(EngineTest, MixedRungsInABatchEqualSingleRuns) {
   std::vector<EngineItem> batch;
   std::vector<EngineItem> singles;
   for (int i = 0; i < 6; ++i) {
@@ -90,7 +98,7 @@ TEST_F(EngineTest, MixedRungsInABatchEqualSingleRuns) {
   }
 }
 
-TEST_F(EngineTest, AFailingItemDoesNotTouchTheOthers) {
+TEST_P(EngineTest, AFailingItemDoesNotTouchTheOthers) {
   // A model whose weights do not fit together makes ATen throw in the middle of the batch.
   ModelFolder broken = RandomModel(DemoVit(), 4);
   broken.weights.head.weight = at::ones({10, 7});
@@ -106,7 +114,7 @@ TEST_F(EngineTest, AFailingItemDoesNotTouchTheOthers) {
   EXPECT_EQ(statuses[1].code(), absl::StatusCode::kInternal);
 }
 
-TEST_F(EngineTest, WorkersRunSideBySide) {
+TEST_P(EngineTest, WorkersRunSideBySide) {
   const std::unique_ptr<Engine> engine = *Engine::Create({.workers = 2, .threads_per_worker = 1});
   std::vector<std::vector<float>> results(2);
   std::vector<std::thread> threads;
@@ -124,6 +132,9 @@ TEST_F(EngineTest, WorkersRunSideBySide) {
   EXPECT_EQ(results[0].size(), 192U);
   EXPECT_EQ(results[0], results[1]);
 }
+
+INSTANTIATE_TEST_SUITE_P(On, EngineTest, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "Gpu" : "Cpu"; });
 
 TEST(CheckEmbeddingKind, SaysWhatTheModelCanGive) {
   VitConfig config = DemoVit();

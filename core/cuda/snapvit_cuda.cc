@@ -1,15 +1,20 @@
 // libsnapvit_cuda.so: loaded for a GPU only. Linking libtorch_cuda is its purpose: on loading, that
 // library registers its kernels with ATen in the process, and the code that runs on the CPU then
-// runs on a GPU. The functions here answer what the programs, which know no CUDA, want to know.
+// runs on a GPU. The functions here do what the programs, which know no CUDA, cannot ask ATen for:
+// what there is, CUDA graphs, and kernels of our own (SNAPVIT_ROW_KERNELS: there is nvcc).
+#include <ATen/cuda/CUDAGraph.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <string>
 
+#include "core/cuda/row_kernels.h"
 #include "core/device/cuda_module_api.h"
 
 namespace {
@@ -84,8 +89,53 @@ int Synchronize(int index, char* error, size_t error_size) {
   });
 }
 
-constexpr SnapvitCudaApi kApi = {kSnapvitCudaApiVersion, DeviceCount, DeviceName, DeviceMemory,
-                                 Synchronize};
+#ifdef SNAPVIT_ROW_KERNELS
+template <typename Call>
+int Launch(cudaError_t (*launch)(const Call&, cudaStream_t), int index, const Call* call,
+           char* error, size_t error_size) {
+  return Report(error, error_size, [&] {
+    const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
+    C10_CUDA_CHECK(launch(*call, c10::cuda::getCurrentCUDAStream().stream()));
+  });
+}
+
+int AddNorm(int index, const SnapvitAddNorm* call, char* error, size_t error_size) {
+  return Launch(snapvit::LaunchAddNorm, index, call, error, error_size);
+}
+
+int GatherPatches(int index, const SnapvitPatches* call, char* error, size_t error_size) {
+  return Launch(snapvit::LaunchGatherPatches, index, call, error, error_size);
+}
+#else
+constexpr decltype(SnapvitCudaApi::add_norm) AddNorm = nullptr;
+constexpr decltype(SnapvitCudaApi::gather_patches) GatherPatches = nullptr;
+#endif
+
+int GraphCapture(int index, int (*body)(void*), void* context, void* share, void** graph,
+                 char* error, size_t error_size) {
+  return Report(error, error_size, [&] {
+    const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
+    auto captured = std::make_unique<at::cuda::CUDAGraph>();
+    // Other threads go on allocating and copying: only this one's calls may not break a capture.
+    captured->capture_begin(share != nullptr ? static_cast<at::cuda::CUDAGraph*>(share)->pool()
+                                             : at::cuda::graph_pool_handle(),
+                            cudaStreamCaptureModeThreadLocal);
+    const int failed = body(context);
+    captured->capture_end();
+    TORCH_CHECK(failed == 0, "the work that was to become a graph failed");
+    *graph = captured.release();
+  });
+}
+
+int GraphReplay(void* graph, char* error, size_t error_size) {
+  return Report(error, error_size, [&] { static_cast<at::cuda::CUDAGraph*>(graph)->replay(); });
+}
+
+void GraphFree(void* graph) { delete static_cast<at::cuda::CUDAGraph*>(graph); }
+
+constexpr SnapvitCudaApi kApi = {
+    kSnapvitCudaApiVersion, DeviceCount,  DeviceName,  DeviceMemory, Synchronize, AddNorm,
+    GatherPatches,          GraphCapture, GraphReplay, GraphFree};
 
 }  // namespace
 

@@ -1,0 +1,56 @@
+#include "server/execution_plan.h"
+
+#include <algorithm>
+
+#include "core/base/status_macros.h"
+#include "core/engine/engine.h"
+
+namespace snapvit {
+namespace {
+
+constexpr int kMaxBatchOfCpu = 16;
+// A GPU is idle for most of a small batch.
+constexpr int kMaxBatchOfGpu = 64;
+constexpr absl::Duration kOrderTimeOfCpu = absl::Minutes(5);
+
+void PlanCpu(const ServerOptions& options, int default_workers, ExecutionPlan& plan) {
+  // Compute and decode threads share the cores out: decoding is an eighth of the work, or less.
+  plan.decode_threads = std::max(1, AvailableCores() / 8);
+  plan.workers = options.workers.value_or(default_workers);
+  plan.threads = options.threads.value_or(
+      std::max(1, (AvailableCores() - plan.decode_threads) / plan.workers));
+  plan.max_batch = kMaxBatchOfCpu;
+  plan.order_time = options.order_time.value_or(kOrderTimeOfCpu);
+}
+
+void PlanGpu(const ServerOptions& options, ExecutionPlan& plan) {
+  // While one worker's batch computes, another's pixels and results are on their way.
+  plan.workers = options.workers.value_or(2);
+  plan.threads = options.threads.value_or(1);
+  plan.decode_threads = std::max(1, AvailableCores() - plan.workers * plan.threads);
+  plan.max_batch = kMaxBatchOfGpu;
+  plan.order_time = options.order_time.value_or(absl::InfiniteDuration());
+}
+
+}  // namespace
+
+absl::StatusOr<ExecutionPlan> PlanExecution(const ServerOptions& options,
+                                            const std::optional<SimulatedProfile>& profile,
+                                            const CudaModuleSearch& search) {
+  ExecutionPlan plan;
+  if (profile.has_value()) {
+    PlanCpu(options, profile->workers.value_or(1), plan);
+    plan.device_name = "simulated";
+    return plan;
+  }
+  ASSIGN_OR_RETURN(plan.device, OpenDevice(options.device, search));
+  plan.device_name = plan.device.device.ToString();
+  if (plan.device.device.kind == Device::Kind::kCuda) {
+    PlanGpu(options, plan);
+  } else {
+    PlanCpu(options, 1, plan);
+  }
+  return plan;
+}
+
+}  // namespace snapvit
