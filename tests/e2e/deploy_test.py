@@ -240,9 +240,13 @@ def check_helm(results: Results) -> None:
                   "imagePullSecrets": [{"name": "x"}], "nodeSelector": {"a": "b"}, "tolerations": [{"operator": "Exists"}],
                   "affinity": {"nodeAffinity": {}}, "podAnnotations": {"a": "b"}, "options": {"max-images": 8}}
     with helm_python.Chart.load(str(chart_folder)) as chart:
-        for values in ({}, everything, everything | {"autoscaling": {"by": "hpa"}}, {"autoscaling": {"by": "keda"}}):
+        for values in ({}, everything, everything | {"autoscaling": {"by": "hpa"}}, {"autoscaling": {"by": "keda"}},
+                       {"gpus": 1, "options": {"rungs": 9}}):
             chart.validate_schema(values)
             rendered = chart.render(values, name="snapvit", namespace="prod")
+            on_gpu = any("nvidia.com/gpu: 1" in text for path, text in rendered.items() if "deployment" in path)
+            asks_for_it = any("device: cuda" in text for path, text in rendered.items() if "config" in path)
+            results.check(on_gpu == asks_for_it == ("gpus" in values), f"a GPU is limited and used only if asked for: {sorted(values)}")
             with tempfile.TemporaryDirectory() as name:
                 for path, text in rendered.items():
                     documents = [d for d in yaml.safe_load_all(text) if d] if path.endswith(".yaml") else []

@@ -41,7 +41,11 @@ model: {{ .Values.model.path }}
 listen: 0.0.0.0:50051
 http: 0.0.0.0:8080
 cache-dir: /var/cache/snapvit
+{{- if .Values.gpus }}
+device: cuda
+{{- else }}
 threads: {{ max 1 (sub (int .Values.cpus) 1) }}
+{{- end }}
 drain-grace: {{ .Values.drainSeconds }}s
 log-format: json
 {{- if .Values.tenants }}
