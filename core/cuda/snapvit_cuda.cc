@@ -11,7 +11,8 @@
 
 #include <algorithm>
 #include <exception>
-#include <memory>
+#include <mutex>
+#include <shared_mutex>
 #include <string>
 
 #include "core/cuda/row_kernels.h"
@@ -111,11 +112,17 @@ constexpr decltype(SnapvitCudaApi::add_norm) AddNorm = nullptr;
 constexpr decltype(SnapvitCudaApi::gather_patches) GatherPatches = nullptr;
 #endif
 
+// ATen's random generator is part of every graph, though nothing here draws from it: while one
+// thread captures, another's replay would fail over that.
+std::shared_mutex graphs_mutex;
+
 int GraphCapture(int index, int (*body)(void*), void* context, void* share, void** graph,
                  char* error, size_t error_size) {
   return Report(error, error_size, [&] {
     const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
-    auto captured = std::make_unique<at::cuda::CUDAGraph>();
+    const std::unique_lock lock(graphs_mutex);
+    // On failure it stays for good: the allocator may still ask it which stream it captures.
+    auto* const captured = new at::cuda::CUDAGraph();
     // Other threads go on allocating and copying: only this one's calls may not break a capture.
     captured->capture_begin(share != nullptr ? static_cast<at::cuda::CUDAGraph*>(share)->pool()
                                              : at::cuda::graph_pool_handle(),
@@ -123,15 +130,21 @@ int GraphCapture(int index, int (*body)(void*), void* context, void* share, void
     const int failed = body(context);
     captured->capture_end();
     TORCH_CHECK(failed == 0, "the work that was to become a graph failed");
-    *graph = captured.release();
+    *graph = captured;
   });
 }
 
 int GraphReplay(void* graph, char* error, size_t error_size) {
-  return Report(error, error_size, [&] { static_cast<at::cuda::CUDAGraph*>(graph)->replay(); });
+  return Report(error, error_size, [&] {
+    const std::shared_lock lock(graphs_mutex);
+    static_cast<at::cuda::CUDAGraph*>(graph)->replay();
+  });
 }
 
-void GraphFree(void* graph) { delete static_cast<at::cuda::CUDAGraph*>(graph); }
+void GraphFree(void* graph) {
+  const std::unique_lock lock(graphs_mutex);
+  delete static_cast<at::cuda::CUDAGraph*>(graph);
+}
 
 constexpr SnapvitCudaApi kApi = {
     kSnapvitCudaApiVersion, DeviceCount,  DeviceName,  DeviceMemory, Synchronize, AddNorm,
