@@ -13,6 +13,7 @@
 #include "core/base/error_reason.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/batch_bucket.h"
+#include "core/engine/profile_cache.h"
 #include "server/served_model_builder.h"
 
 namespace snapvit {
@@ -43,6 +44,15 @@ std::vector<int> WarmupBatches(int largest, bool all, bool graphs) {
     if (power || (graphs && BatchBucket(batch) == batch)) batches.push_back(batch);
   }
   return batches;
+}
+
+// What shows whether a kept profile still holds: two rungs at a batch in the middle.
+ProfileOptions ToCheck(ProfileOptions options, const Ladder& ladder) {
+  options.rungs = {0};
+  if (ladder.dense() > 0) options.rungs.push_back(ladder.dense());
+  options.batches = {options.batches[options.batches.size() / 2]};
+  options.repetitions = 2;
+  return options;
 }
 
 // Lets this thread, and those that it starts to compute, yield to the engine's workers.
@@ -159,7 +169,7 @@ absl::StatusOr<OrderingSwitch> ModelHost::Serve(const ElasticLoader& loader,
     const bool bfloat16 = model->dtype() == ExecutionDtype::kBFloat16;
     log_.Info("dtype_chosen", {{"dtype", bfloat16 ? "bf16" : "fp32"}, {"because", why}});
   }
-  ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, WarmUp(model));
+  ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, WarmUp(loader, model));
   LogGraphs(*model);
   ASSIGN_OR_RETURN(std::shared_ptr<const ServedModel> served,
                    BuildServedModel(std::move(model), ++generation_, options_.floor, cells));
@@ -175,21 +185,36 @@ absl::StatusOr<OrderingSwitch> ModelHost::Serve(const ElasticLoader& loader,
 }
 
 absl::StatusOr<std::vector<ProfileCell>> ModelHost::WarmUp(
-    std::shared_ptr<const ElasticModel> model) {
+    const ElasticLoader& loader, std::shared_ptr<const ElasticModel> model) {
   // From here on this thread computes with as many threads as a worker does.
   engine_.StartWorker(0);
   if (options_.warmup == WarmupMode::kOff) return std::vector<ProfileCell>();
   const bool full = options_.warmup == WarmupMode::kFull;
+  const bool on_cpu = model->device() == "cpu";
   ProfileOptions profile;
-  profile.batches = WarmupBatches(options_.max_batch, full, model->device() != "cpu");
+  profile.batches = WarmupBatches(options_.max_batch, full, !on_cpu);
   if (!full) {
     profile.rungs = SpreadRungs(model->ladder().size(), kFastWarmupRungs);
     profile.repetitions = 3;
     profile.time_limit = kFastWarmup;
   }
   const bool is_ready = state_.Get().phase == Phase::kReady;
-  return ProfileEngine(engine_, std::move(model), profile,
-                       Progress(is_ready ? Phase::kReady : Phase::kWarming));
+  const ProgressFn progress = Progress(is_ready ? Phase::kReady : Phase::kWarming);
+  const ProfileCache cache(loader.cache_dir(), loader.fingerprint(), *model, engine_, profile);
+  // A GPU has its graphs to make in any case.
+  if (const auto kept = cache.Read(); on_cpu && kept.has_value()) {
+    ASSIGN_OR_RETURN(const std::vector<ProfileCell> now,
+                     ProfileEngine(engine_, model, ToCheck(profile, model->ladder()), progress));
+    if (Resemble(now, *kept)) {
+      log_.Info("profile", {{"source", "kept"}, {"file", cache.path()}});
+      return *kept;
+    }
+  }
+  ASSIGN_OR_RETURN(std::vector<ProfileCell> cells,
+                   ProfileEngine(engine_, std::move(model), profile, progress));
+  const absl::Status written = cache.Write(cells);
+  log_.Info("profile", {{"source", "measured"}, {"file", written.ok() ? cache.path() : ""}});
+  return cells;
 }
 
 void ModelHost::LogGraphs(const ElasticModel& model) const {

@@ -83,7 +83,8 @@ class ModelHost {
   absl::StatusOr<OrderingSwitch> Serve(const ElasticLoader& loader,
                                        std::optional<Ordering> ordering);
   void LogGraphs(const ElasticModel& model) const;
-  absl::StatusOr<std::vector<ProfileCell>> WarmUp(std::shared_ptr<const ElasticModel> model);
+  absl::StatusOr<std::vector<ProfileCell>> WarmUp(const ElasticLoader& loader,
+                                                  std::shared_ptr<const ElasticModel> model);
 
   // Progress of a phase: into the serving state (a ready server stays ready), and every few seconds
   // into the log.

@@ -283,6 +283,7 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::LoadWithBestD
   return LoadAs(dtype, std::move(ordering));
 }
 
+const std::string& ElasticLoader::cache_dir() const { return state_->cache_dir; }
 const std::string& ElasticLoader::fingerprint() const { return state_->hashes.fingerprint; }
 const VitConfig& ElasticLoader::config() const { return state_->folder.config; }
 const std::string& ElasticLoader::model_name() const { return state_->folder.name; }

@@ -81,6 +81,8 @@ class ElasticLoader {
   absl::StatusOr<std::shared_ptr<const ElasticModel>> Load(std::optional<Ordering> ordering,
                                                            std::string* why = nullptr) const;
 
+  // Where what is computed about this model is kept; empty if nowhere.
+  const std::string& cache_dir() const;
   const std::string& fingerprint() const;
   const VitConfig& config() const;
   const std::string& model_name() const;
