@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Makes a folder to run the gpu tests and the engine's benchmark from, on a GPU machine that has no packages but torch 2.11 of
+# PyPI with its CUDA libraries: pack.sh FOLDER, carry it there, and FOLDER/run.sh [MODEL]. Takes build/release, with -DSNAPVIT_BENCH=ON.
+# The machine needs the glibc and libstdc++ of Debian 12, or newer ones.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+out=${1:?pack.sh FOLDER}
+build=build/release
+scripts/build.sh release gpu_test snapvit_cuda engine_bench snapvit
+
+mkdir -p "$out/bin" "$out/lib"
+programs=("$build/tests/gpu_test" "$build/bench/engine_bench" "$build/bin/snapvit")
+install -s "${programs[@]}" "$out/bin/"
+install -s "$build/lib/libsnapvit_cuda.so" "$out/lib/"
+# Libraries of Debian's packages; not those of torch and CUDA, nor of the C and C++ runtimes, which are the machine's.
+ldd "${programs[@]}" | awk '$2 == "=>" { print $3 }' | sort -u |
+  grep -vE '/(torch|nvidia)/|/lib(c|m|dl|rt|util|pthread|stdc\+\+|gcc_s|resolv)\.so' | xargs -I{} install -m 644 {} "$out/lib/"
+cp -r models/demo "$out/model"
+
+cat >"$out/run.sh" <<'RUN'
+#!/usr/bin/env bash
+# Tests, then times of ViT views on the GPU: run.sh [MODEL]. TORCH: the folder of torch, if not that of python3's.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+torch=${TORCH:-$(python3 -c 'import os, torch; print(os.path.dirname(torch.__file__))')}
+LD_LIBRARY_PATH=$here/lib:$torch/lib:$(find "$(dirname "$torch")/nvidia" -name lib -type d | paste -sd:)
+export LD_LIBRARY_PATH
+status=0
+"$here/bin/gpu_test" || status=1
+for dtype in bf16 fp32; do
+  echo "=== $dtype"
+  "$here/bin/snapvit" profile --model "${1:-$here/model}" --device cuda --dtype $dtype --budgets 1,0.75,0.5 --batches 1,2,4,8,16,32,64 || status=1
+  for batch in 1 8 32; do
+    printf 'time 1 %s default\ntime 1 %s default\ntime 1 %s default\ntime 0.5 %s default\ntime 0.5 %s default\ntime 0.5 %s default\ntime 1,0.5 %s default\ntime 1,0.5 %s default\ntime 1,0.5 %s default\n' \
+      $batch $batch $batch $batch $batch $batch $batch $batch $batch | "$here/bin/engine_bench" "${1:-$here/model}" $dtype 1 31 cuda || status=1
+  done
+done
+exit $status
+RUN
+chmod +x "$out/run.sh"
+du -sh "$out" | cut -f1
