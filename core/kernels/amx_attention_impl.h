@@ -11,7 +11,8 @@ void ScoreTiles(const Head<BFloat16Bits>& head, const uint32_t* queries) {
   for (int64_t key = 0; key < head.call.tokens; key += kSquare) {
     const uint32_t* keys = head.space.keys.data() + key / kPanel * words * kPanel + key % kPanel;
     ZeroSums<kRowTiles, 2>();
-    AddTileProduct<kRowTiles, 2>({queries, keys, kPanel, kTile, words / kTile}, [] {});
+    AddTileProduct<BFloat16Bits, kRowTiles, 2>({queries, keys, kPanel, kTile, words / kTile},
+                                               [] {});
     StoreSums<kRowTiles, 2>(head.space.scores.data() + key, 4 * head.padded_tokens());
   }
 }
@@ -26,7 +27,8 @@ void WeighTiles(const Head<BFloat16Bits>& head, const uint32_t* weights, int64_t
     const uint32_t* values =
         head.space.values.data() + component / kPanel * words * kPanel + component % kPanel;
     ZeroSums<kRowTiles, 2>();
-    AddTileProduct<kRowTiles, 2>({weights, values, kPanel, kTile, words / kTile}, [] {});
+    AddTileProduct<BFloat16Bits, kRowTiles, 2>({weights, values, kPanel, kTile, words / kTile},
+                                               [] {});
     StoreSums<kRowTiles, 2>(sums, kSquareBytes);
     for (int64_t r = 0; r < rows; ++r) {
       BFloat16Bits* out = head.out + (query + r) * head.call.out_stride + component;
@@ -45,15 +47,15 @@ inline void RunTileHead(const Head<BFloat16Bits>& head) {
   PackValues(head);
   head.space.scores.Reserve(kSquare * head.padded_tokens());
   head.space.weights.Reserve(kSquare * head.padded_tokens());
-  query_space.Reserve(TileRows::Words(head.call.queries, head.call.head_dim));
-  weight_space.Reserve(TileRows::Words(kSquare, head.call.tokens));
-  TileRows queries(head.call.queries, head.call.head_dim, query_space.data());
+  query_space.Reserve(TileRows<BFloat16Bits>::Words(head.call.queries, head.call.head_dim));
+  weight_space.Reserve(TileRows<BFloat16Bits>::Words(kSquare, head.call.tokens));
+  TileRows<BFloat16Bits> queries(head.call.queries, head.call.head_dim, query_space.data());
   queries.Add({head.query, head.call.stride}, 0, head.call.queries);
   float inverse_sums[kSquare];
   const auto run = [&](int64_t query, auto row_tiles, int64_t rows) {
     ScoreTiles<row_tiles()>(head, queries.Square(query));
     for (int r = 0; r < rows; ++r) inverse_sums[r] = Softmax(head, r);
-    TileRows weights(rows, head.call.tokens, weight_space.data());
+    TileRows<BFloat16Bits> weights(rows, head.call.tokens, weight_space.data());
     weights.Add({head.space.weights.data(), head.padded_tokens()}, 0, rows);
     WeighTiles<row_tiles()>(head, weights.Square(0), query, rows, inverse_sums);
   };

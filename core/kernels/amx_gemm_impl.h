@@ -9,24 +9,27 @@ namespace {
 constexpr int64_t kBlockBytes = 700'000;
 // As kPartInputs: so that the weights come from the third cache once for many rows, not again and
 // again for few long ones.
+template <typename T>
 constexpr int64_t kTilePartInputs = 768;
+template <typename T>
+constexpr int64_t kTilePartInputs<Int8<T>> = kAllInputs;
 
 // One of the products of a call: its rows, and the weights of as many columns as a square has.
-template <int kColumnTiles>
+template <typename T, int kColumnTiles>
 class Factor {
  public:
   // `weights`: of the first column and input. `width` and `second` as in TileProduct.
-  Factor(const TileRows& rows, int64_t inputs, const uint32_t* weights, int64_t width,
+  Factor(const TileRows<T>& rows, int64_t inputs, const uint32_t* weights, int64_t width,
          int64_t second)
       : rows_(rows),
-        steps_(inputs / kStep),
+        steps_(inputs / kStep<T>),
         weights_(weights),
         width_(width),
         second_(second),
-        has_tail_(inputs % kStep != 0) {
+        has_tail_(inputs % kStep<T> != 0) {
     if (!has_tail_) return;
     // Behind the last row of a panel there may be nothing to read.
-    const int64_t words = WordsOf<BFloat16Bits>(inputs % kStep);
+    const int64_t words = WordsOf<OperandOf<T>>(inputs % kStep<T>);
     const uint32_t* in = weights_ + steps_ * kTile * width_;
     for (int64_t word = 0; word < kTile; ++word, in += width_) {
       uint32_t* out = tail_weights_ + word * kSquare;
@@ -41,14 +44,14 @@ class Factor {
   template <int kRowTiles, typename Between>
   void Add(int64_t row, const Between& between) const {
     const uint32_t* rows = rows_.Square(row);
-    AddTileProduct<kRowTiles, kColumnTiles>({rows, weights_, width_, second_, steps_}, between);
+    AddTileProduct<T, kRowTiles, kColumnTiles>({rows, weights_, width_, second_, steps_}, between);
     if (!has_tail_) return;
-    AddTileProduct<kRowTiles, kColumnTiles>(
+    AddTileProduct<T, kRowTiles, kColumnTiles>(
         {rows + steps_ * 2 * kTileWords, tail_weights_, kSquare, kTile, /*steps=*/1}, between);
   }
 
  private:
-  const TileRows& rows_;
+  const TileRows<T>& rows_;
   const int64_t steps_;
   const uint32_t* const weights_;
   const int64_t width_;
@@ -59,25 +62,26 @@ class Factor {
 
 // Rows of some calls that read the same inputs of the same weights, one call's after another's, the
 // ones with the most outputs first: the rows that some outputs are wanted of are always the first.
+template <typename T>
 class RowBlock {
  public:
   // Rows [first, end) of the block are those of a call from `begin` on.
   struct Piece {
-    const GemmCall<BFloat16Bits>* call = nullptr;
+    const GemmCall<T>* call = nullptr;
     int64_t begin = 0;
     int64_t first = 0, end = 0;
   };
 
   // `shares` that are not empty and pairwise fit, at least one. Its rows are copied to `space`.
-  RowBlock(std::span<const GemmShare<BFloat16Bits>> shares, uint32_t* space)
+  RowBlock(std::span<const GemmShare<T>> shares, uint32_t* space)
       : share_(shares.front()),
         count_(shares.size()),
         rows_(RowsOf(shares), call().inputs, space),
         more_rows_(RowsOf(shares), call().more_inputs,
-                   space + TileRows::Words(RowsOf(shares), call().inputs)) {
+                   space + TileRows<T>::Words(RowsOf(shares), call().inputs)) {
     int64_t first = 0;
     for (size_t i = 0; i < count_; ++i) {
-      const GemmShare<BFloat16Bits>& share = shares[i];
+      const GemmShare<T>& share = shares[i];
       pieces_[i] = {share.call, share.begin, first, first + share.rows()};
       rows_.Add(share.call->rows, share.begin, share.rows());
       if (call().more_inputs > 0) more_rows_.Add(share.call->more_rows, share.begin, share.rows());
@@ -86,9 +90,9 @@ class RowBlock {
   }
 
   // Whether the second one's rows may follow the first one's.
-  static bool Fit(const GemmShare<BFloat16Bits>& a, const GemmShare<BFloat16Bits>& b) {
-    const auto whole = [](const GemmShare<BFloat16Bits>& share) {
-      const GemmCall<BFloat16Bits>& call = *share.call;
+  static bool Fit(const GemmShare<T>& a, const GemmShare<T>& b) {
+    const auto whole = [](const GemmShare<T>& share) {
+      const GemmCall<T>& call = *share.call;
       return share.first_panel == 0 && call.more_weights == nullptr &&
              share.last_panel == DivideUp(call.outputs, call.weights->panel_outputs());
     };
@@ -98,18 +102,18 @@ class RowBlock {
   }
 
   // Words that the rows take.
-  static int64_t Words(std::span<const GemmShare<BFloat16Bits>> shares) {
-    const GemmCall<BFloat16Bits>& call = *shares.front().call;
-    return TileRows::Words(RowsOf(shares), call.inputs) +
-           TileRows::Words(RowsOf(shares), call.more_inputs);
+  static int64_t Words(std::span<const GemmShare<T>> shares) {
+    const GemmCall<T>& call = *shares.front().call;
+    return TileRows<T>::Words(RowsOf(shares), call.inputs) +
+           TileRows<T>::Words(RowsOf(shares), call.more_inputs);
   }
 
   // Of the piece with the most outputs; what all have in common.
-  const GemmCall<BFloat16Bits>& call() const { return *share_.call; }
-  const GemmShare<BFloat16Bits>& share() const { return share_; }
+  const GemmCall<T>& call() const { return *share_.call; }
+  const GemmShare<T>& share() const { return share_; }
   const Piece* pieces() const { return pieces_; }
-  const TileRows& rows() const { return rows_; }
-  const TileRows& more_rows() const { return more_rows_; }
+  const TileRows<T>& rows() const { return rows_; }
+  const TileRows<T>& more_rows() const { return more_rows_; }
 
   // Rows that have more than so many outputs.
   int64_t RowsWith(int64_t outputs) const {
@@ -121,28 +125,38 @@ class RowBlock {
   }
 
  private:
-  static int64_t RowsOf(std::span<const GemmShare<BFloat16Bits>> shares) {
+  static int64_t RowsOf(std::span<const GemmShare<T>> shares) {
     int64_t rows = 0;
-    for (const GemmShare<BFloat16Bits>& share : shares) rows += share.rows();
+    for (const GemmShare<T>& share : shares) rows += share.rows();
     return rows;
   }
 
-  const GemmShare<BFloat16Bits> share_;
+  const GemmShare<T> share_;
   const size_t count_;
   Piece pieces_[kMostCalls];
-  TileRows rows_;
-  TileRows more_rows_;
+  TileRows<T> rows_;
+  TileRows<T> more_rows_;
 };
+
+template <typename T>
+Sums<T> LoadSums(const float* sums) {
+  if constexpr (kIsInt8<T>) {
+    return AsWords(Load(sums));
+  } else {
+    return Load(sums);
+  }
+}
 
 // A square of sums that becomes outputs row by row, while the next one is computed: the tile
 // unit works beside the vector units. Two such take turns.
+template <typename T>
 class PendingOutputs {
  public:
   float* sums() { return sums_; }
 
   // The sums of `rows` rows of the block from `row` on are there, of `column_tiles` halves of a
   // strip that starts with output `first`.
-  void Begin(const RowBlock& block, int64_t first, int64_t row, int64_t rows, int column_tiles) {
+  void Begin(const RowBlock<T>& block, int64_t first, int64_t row, int64_t rows, int column_tiles) {
     row_ = row;
     at_ = 0;
     end_ = rows;
@@ -166,11 +180,11 @@ class PendingOutputs {
       const float* sum = sums_ + at_ * kSquare;
       const int64_t row = row_ + at_ - piece_->first + piece_->begin;
       if (gated_) {
-        outputs_[0]->Write(row, Load(sum), Load(sum + kTile));
+        outputs_[0]->Write(row, LoadSums<T>(sum), LoadSums<T>(sum + kTile));
         continue;
       }
       for (int half = 0; half < halves_; ++half) {
-        outputs_[half]->Write(row, Load(sum + half * kTile));
+        outputs_[half]->Write(row, LoadSums<T>(sum + half * kTile));
       }
     }
   }
@@ -178,7 +192,7 @@ class PendingOutputs {
  private:
   // Outputs of the piece.
   void Open() {
-    const GemmCall<BFloat16Bits>& call = *piece_->call;
+    const GemmCall<T>& call = *piece_->call;
     for (int half = 0; half < halves_; ++half) {
       const int64_t first = first_ + half * kTile;
       outputs_[half].emplace(call, first, call.outputs - first);
@@ -186,8 +200,8 @@ class PendingOutputs {
   }
 
   alignas(64) float sums_[kSquare * kSquare];
-  std::optional<Outputs<BFloat16Bits>> outputs_[2];
-  const RowBlock::Piece* piece_ = nullptr;
+  std::optional<Outputs<T>> outputs_[2];
+  const typename RowBlock<T>::Piece* piece_ = nullptr;
   int64_t first_ = 0;
   int64_t row_ = 0;
   int64_t at_ = 0, end_ = 0;  // rows of the square
@@ -196,35 +210,36 @@ class PendingOutputs {
 };
 
 // What a thread computes squares with: one is computed while the one before becomes outputs.
+template <typename T>
 class Squares {
  public:
   TileLayout& layout() { return layout_; }
-  PendingOutputs& now() { return pending_[now_]; }
-  PendingOutputs& before() { return pending_[1 - now_]; }
+  PendingOutputs<T>& now() { return pending_[now_]; }
+  PendingOutputs<T>& before() { return pending_[1 - now_]; }
   void Next() { now_ = 1 - now_; }
 
  private:
   TileLayout layout_;
-  PendingOutputs pending_[2];
+  PendingOutputs<T> pending_[2];
   int now_ = 0;
 };
 
 // A strip of a square's columns, or of half as many, of the block's first `row_count` rows.
-template <int kColumnTiles>
-void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, int64_t row_count,
-                  WeightsAhead ahead, Squares& squares) {
-  const GemmCall<BFloat16Bits>& call = strip.call;
-  const Factor<kColumnTiles> factor(block.rows(), call.inputs, strip.weights(), strip.width(),
-                                    call.weights->gated() ? kPanel / 2 : kTile);
-  std::optional<Factor<kColumnTiles>> more;
+template <typename T, int kColumnTiles>
+void RunTileStrip(const RowBlock<T>& block, const Strip<T>& strip, int64_t row_count,
+                  WeightsAhead ahead, Squares<T>& squares) {
+  const GemmCall<T>& call = strip.call;
+  const Factor<T, kColumnTiles> factor(block.rows(), call.inputs, strip.weights(), strip.width(),
+                                       call.weights->gated() ? kPanel / 2 : kTile);
+  std::optional<Factor<T, kColumnTiles>> more;
   if (call.more_weights != nullptr) {
     more.emplace(block.more_rows(), call.more_inputs,
                  call.more_weights->panel(strip.panel) + strip.column,
                  call.more_weights->panel_width(strip.panel), kTile);
   }
-  const int64_t steps = DivideUp(call.inputs, kStep) + DivideUp(call.more_inputs, kStep);
+  const int64_t steps = DivideUp(call.inputs, kStep<T>) + DivideUp(call.more_inputs, kStep<T>);
   const auto run = [&](int64_t row, auto row_tiles, int64_t rows) {
-    PendingOutputs& before = squares.before();
+    PendingOutputs<T>& before = squares.before();
     const int64_t rows_at_once = DivideUp(before.left(), steps);
     const auto between = [&] {
       ahead.Fetch();
@@ -241,16 +256,17 @@ void RunTileStrip(const RowBlock& block, const Strip<BFloat16Bits>& strip, int64
 }
 
 // The first or the second half of a panel's columns, as far as the block has it.
-inline void RunTileColumns(const RowBlock& block, int64_t panel, int half, Squares& squares) {
+template <typename T>
+void RunTileColumns(const RowBlock<T>& block, int64_t panel, int half, Squares<T>& squares) {
   if (!block.share().Has(panel)) return;
-  const GemmCall<BFloat16Bits>& call = block.call();
-  const PackedMatrix<BFloat16Bits>& weights = *call.weights;
+  const GemmCall<T>& call = block.call();
+  const PackedMatrix<OperandOf<T>>& weights = *call.weights;
   const int columns = weights.gated() ? kTile : kSquare;
   const int64_t column = half * columns;
   const int64_t first = panel * weights.panel_outputs() + column;
   const int64_t rows = block.RowsWith(first);
   if (rows == 0) return;
-  const int64_t words = WordsOf<BFloat16Bits>(call.inputs), width = weights.panel_width(panel);
+  const int64_t words = WordsOf<OperandOf<T>>(call.inputs), width = weights.panel_width(panel);
   WeightsAhead ahead;
   ahead.width = width;
   ahead.second = weights.gated() ? kPanel / 2 : kTile;
@@ -261,32 +277,33 @@ inline void RunTileColumns(const RowBlock& block, int64_t panel, int half, Squar
     ahead.end = ahead.at + words * width;
   }
   const int64_t valid = std::min<int64_t>(columns, call.outputs - first);
-  const Strip<BFloat16Bits> strip = {call, block.share().first_word, panel, column, first, valid};
+  const Strip<T> strip = {call, block.share().first_word, panel, column, first, valid};
   if (weights.gated() || valid > kTile) {
-    RunTileStrip<2>(block, strip, rows, ahead, squares);
+    RunTileStrip<T, 2>(block, strip, rows, ahead, squares);
   } else {
-    RunTileStrip<1>(block, strip, rows, ahead, squares);
+    RunTileStrip<T, 1>(block, strip, rows, ahead, squares);
   }
 }
 
 // The rows of a thread's shares in as few blocks as they fit in.
+template <typename T>
 class RowBlocks {
  public:
   // Those with the most outputs first.
-  explicit RowBlocks(std::span<const GemmShare<BFloat16Bits>> shares) {
+  explicit RowBlocks(std::span<const GemmShare<T>> shares) {
     thread_local AlignedVector<uint32_t> space;
     int64_t words = 0;
-    ForEachGroup(shares, [&](const auto& group) { words += RowBlock::Words(group); });
+    ForEachGroup(shares, [&](const auto& group) { words += RowBlock<T>::Words(group); });
     // At once for the largest views: memory that grows view by view leaves holes behind.
     space.Reserve(std::max<int64_t>(words, kBlockBytes / sizeof(uint32_t)));
     words = 0;
     ForEachGroup(shares, [&](const auto& group) {
       blocks_[count_++].emplace(group, space.data() + words);
-      words += RowBlock::Words(group);
+      words += RowBlock<T>::Words(group);
     });
   }
 
-  void RunPanel(int64_t panel, Squares& squares) const {
+  void RunPanel(int64_t panel, Squares<T>& squares) const {
     for (const int half : {0, 1}) {
       for (size_t i = 0; i < count_; ++i) RunTileColumns(*blocks_[i], panel, half, squares);
     }
@@ -295,33 +312,34 @@ class RowBlocks {
  private:
   // Neighbours that fit.
   template <typename Use>
-  static void ForEachGroup(std::span<const GemmShare<BFloat16Bits>> shares, const Use& use) {
+  static void ForEachGroup(std::span<const GemmShare<T>> shares, const Use& use) {
     while (!shares.empty()) {
       size_t count = 1;
-      while (count < shares.size() && RowBlock::Fit(shares[count - 1], shares[count])) ++count;
+      while (count < shares.size() && RowBlock<T>::Fit(shares[count - 1], shares[count])) ++count;
       use(shares.first(count));
       shares = shares.subspan(count);
     }
   }
 
-  std::optional<RowBlock> blocks_[kMostCalls];
+  std::optional<RowBlock<T>> blocks_[kMostCalls];
   size_t count_ = 0;
 };
 
-inline void RunTileShares(std::span<const GemmShare<BFloat16Bits>> shares) {
+template <typename T>
+void RunTileShares(std::span<const GemmShare<T>> shares) {
   int64_t bytes = 0, first_panel = std::numeric_limits<int64_t>::max(), last_panel = 0;
-  for (const GemmShare<BFloat16Bits>& share : shares) {
-    bytes += share.rows() * share.call->inputs * 2;
+  for (const GemmShare<T>& share : shares) {
+    bytes += share.rows() * share.call->inputs * static_cast<int64_t>(sizeof(OperandOf<T>));
     first_panel = std::min(first_panel, share.first_panel);
     last_panel = std::max(last_panel, share.last_panel);
   }
   const int64_t blocks = DivideUp(bytes, kBlockBytes);
-  Squares squares;
+  Squares<T> squares;
   for (int64_t block = 0; block < blocks; ++block) {
-    GemmShare<BFloat16Bits> parts[kMostCalls];
+    GemmShare<T> parts[kMostCalls];
     size_t count = 0;
-    for (const GemmShare<BFloat16Bits>& share : shares) {
-      const GemmShare<BFloat16Bits> part = share.Block(block, blocks, kSquare);
+    for (const GemmShare<T>& share : shares) {
+      const GemmShare<T> part = share.Block(block, blocks, kSquare);
       if (part.empty()) continue;
       size_t at = count++;
       for (; at > 0 && parts[at - 1].call->outputs < part.call->outputs; --at) {
@@ -329,14 +347,15 @@ inline void RunTileShares(std::span<const GemmShare<BFloat16Bits>> shares) {
       }
       parts[at] = part;
     }
-    const RowBlocks rows({parts, count});
+    const RowBlocks<T> rows({parts, count});
     for (int64_t panel = first_panel; panel < last_panel; ++panel) rows.RunPanel(panel, squares);
     squares.before().Write(squares.before().left());
   }
 }
 
-inline void TileGemm(std::span<const GemmCall<BFloat16Bits>> calls, const Parallel& parallel) {
-  ShareGemm(calls, parallel, kSquare, kTilePartInputs, RunTileShares);
+template <typename T>
+void TileGemm(std::span<const GemmCall<T>> calls, const Parallel& parallel) {
+  ShareGemm(calls, parallel, kSquare, kTilePartInputs<T>, RunTileShares<T>);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// AMX, whose registers are tiles: of 16 rows of 16 f32 sums, of 16 rows of 32 bf16, or of 16 words
-// × 16 outputs of a PackedMatrix, which lie there as the processor reads them. Included as
+// AMX, whose registers are tiles: of 16 rows of 16 sums, of 16 rows of 32 bf16 or 64 int8, or of 16
+// words × 16 outputs of a PackedMatrix, which lie there as the processor reads them. Included as
 // functions_impl.h is, after element_bf16_impl.h. Intel, Architecture Instruction Set Extensions
 // Programming Reference, "Intel AMX".
 
@@ -8,10 +8,11 @@ namespace {
 
 constexpr int kTile = 16;           // rows, columns and words of a tile
 constexpr int kSquare = 2 * kTile;  // rows and columns that a thread computes at once
-constexpr int kStep = 2 * kTile;    // inputs of a tile
 constexpr int kTileWords = 16 * 16;
 constexpr int kTileBytes = 64;             // of a row of a tile
 constexpr int kSquareBytes = 4 * kSquare;  // of a row of sums
+template <typename T>
+constexpr int kStep = kTile* kValuesOfWord<OperandOf<T>>;  // inputs of a tile
 
 // What a compiler must have written before tiles read it: GCC's intrinsics do not say so.
 inline void BeforeTiles() { asm volatile("" ::: "memory"); }
@@ -53,7 +54,7 @@ class TileLayout {
   int64_t rows_ = 0;
 };
 
-// Rows and weights of `steps` times 32 inputs. A step of the rows is a tile of the first 16 rows
+// Rows and weights of `steps` tiles' inputs. A step of the rows is a tile of the first 16 rows
 // and one of the others, each a kilobyte.
 struct TileProduct {
   const uint32_t* rows;
@@ -87,8 +88,24 @@ void ZeroSums() {
   if constexpr (kRowTiles == 2 && kColumnTiles == 2) _tile_zero(3);
 }
 
+// Tile 0, 1, 2 or 3 += rows·weights. The tiles' numbers are part of the instruction.
+template <typename T, int kSum>
+void MultiplyTiles() {
+  if constexpr (kIsInt8<T>) {
+    if constexpr (kSum == 0) _tile_dpbsud(0, 4, 6);
+    if constexpr (kSum == 1) _tile_dpbsud(1, 4, 7);
+    if constexpr (kSum == 2) _tile_dpbsud(2, 5, 6);
+    if constexpr (kSum == 3) _tile_dpbsud(3, 5, 7);
+  } else {
+    if constexpr (kSum == 0) _tile_dpbf16ps(0, 4, 6);
+    if constexpr (kSum == 1) _tile_dpbf16ps(1, 4, 7);
+    if constexpr (kSum == 2) _tile_dpbf16ps(2, 5, 6);
+    if constexpr (kSum == 3) _tile_dpbf16ps(3, 5, 7);
+  }
+}
+
 // between() is called in each step, and runs while the products are made.
-template <int kRowTiles, int kColumnTiles, typename Between>
+template <typename T, int kRowTiles, int kColumnTiles, typename Between>
 void AddTileProduct(const TileProduct& product, const Between& between) {
   const uint32_t* rows = product.rows;
   const uint32_t* weights = product.weights;
@@ -99,10 +116,10 @@ void AddTileProduct(const TileProduct& product, const Between& between) {
     if constexpr (kColumnTiles == 2) _tile_loadd(7, weights + product.second, width_bytes);
     if constexpr (kRowTiles == 2) _tile_loadd(5, rows + kTileWords, kTileBytes);
     between();
-    _tile_dpbf16ps(0, 4, 6);
-    if constexpr (kColumnTiles == 2) _tile_dpbf16ps(1, 4, 7);
-    if constexpr (kRowTiles == 2) _tile_dpbf16ps(2, 5, 6);
-    if constexpr (kRowTiles == 2 && kColumnTiles == 2) _tile_dpbf16ps(3, 5, 7);
+    MultiplyTiles<T, 0>();
+    if constexpr (kColumnTiles == 2) MultiplyTiles<T, 1>();
+    if constexpr (kRowTiles == 2) MultiplyTiles<T, 2>();
+    if constexpr (kRowTiles == 2 && kColumnTiles == 2) MultiplyTiles<T, 3>();
     rows += 2 * kTileWords;
     weights += kTile * product.width;
   }
@@ -123,11 +140,12 @@ void StoreSums(float* sums, int64_t row_bytes) {
 // Rows as tiles, which are read faster than rows that lie apart: a square at a time, step by step,
 // the last step filled up with zeros. Squares are alike, since laying out tiles for a few rows that
 // would be left takes longer than computing a few rows in vain.
+template <typename T>
 class TileRows {
  public:
   // Words that so many rows take.
   static int64_t Words(int64_t rows, int64_t inputs) {
-    return DivideUp(rows, kSquare) * DivideUp(inputs, kStep) * 2 * kTileWords;
+    return DivideUp(rows, kSquare) * DivideUp(inputs, kStep<T>) * 2 * kTileWords;
   }
 
   // Room for `rows` rows (at least one) of `inputs` inputs in `space`.
@@ -138,13 +156,14 @@ class TileRows {
         data_(space) {}
 
   // Copies `count` rows; their numbers follow those of the rows before.
-  void Add(const GemmRows<BFloat16Bits>& rows, int64_t begin, int64_t count) {
-    const int64_t words = WordsOf<BFloat16Bits>(inputs_);
+  void Add(const GemmRows<OperandOf<T>>& rows, int64_t begin, int64_t count) {
+    const int64_t words = WordsOf<OperandOf<T>>(inputs_);
     for (int64_t i = begin; i < begin + count; ++i, ++count_) {
-      const BFloat16Bits* in = rows.data + i * rows.stride;
+      const OperandOf<T>* in = rows.data + i * rows.stride;
       uint32_t* out = data_ + count_ / square_rows_ * square_words_ + count_ % square_rows_ * kTile;
       for (int64_t word = 0; word < words; word += kTile, out += 2 * kTileWords) {
-        StoreWords(out, LoadWords(FirstLanes(words - word), in + 2 * word));
+        StoreWords(out,
+                   LoadWords(FirstLanes(words - word), in + kValuesOfWord<OperandOf<T>> * word));
       }
     }
     BeforeTiles();

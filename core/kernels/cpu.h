@@ -10,9 +10,14 @@ bool CpuHasAvx2();
 bool CpuHasAvx512();
 // Its products of bf16 (Cooper Lake, Sapphire Rapids, Zen 4 and later).
 bool CpuHasAvx512Bf16();
-// AMX with its products of bf16 (Sapphire Rapids and later), and an operating system that lets this
-// process use it, which is asked for that.
+// Its products of int8 (Cascade Lake, Zen 4 and later).
+bool CpuHasAvx512Vnni();
+// Products of int8 in registers of AVX2 (Alder Lake, Zen 5 and later).
+bool CpuHasAvxVnni();
+// AMX with its products of bf16, or of int8 (Sapphire Rapids and later), and an operating system
+// that lets this process use it, which is asked for that.
 bool CpuHasAmxBf16();
+bool CpuHasAmxInt8();
 
 }  // namespace snapvit
 

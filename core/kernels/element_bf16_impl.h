@@ -14,6 +14,9 @@ struct Element<BFloat16Bits> {
   static void Store(BFloat16Bits* out, Mask mask, Floats x) {
     _mm256_mask_storeu_epi16(out, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
   }
+  static Floats Load(const BFloat16Bits* p, Mask mask) {
+    return AsFloats(_mm512_slli_epi32(TwoRows(p, nullptr, mask), 16));
+  }
   static Words TwoRows(const BFloat16Bits* a, const BFloat16Bits* b, Mask mask) {
     const Words low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, a));
     if (b == nullptr) return low;

@@ -13,6 +13,7 @@ constexpr int kTileColumns = kTileVectors * kLanes;
 //   MulAdd(sum, value, weights)   sum + value·weights in every lane, of words
 //   Store(out, mask, x)           of f32 as T
 //   TwoRows(a, b, mask)           a register of words: of a alone, or of a and b (null: zeros)
+//   Load(p, mask)                 as f32; zeros in the other lanes
 //   ToFloat(x), kExpDegree        of Exp2, for weights that are stored as T
 //   Gelu(x)                       x·Φ(x), to be stored as T
 template <typename T>
@@ -25,8 +26,9 @@ struct Element<float> {
     return MultiplyAdd(AsFloats(value), AsFloats(weights), sum);
   }
   static void Store(float* out, const Mask& mask, Floats x) { snapvit::Store(out, mask, x); }
+  static Floats Load(const float* p, const Mask& mask) { return snapvit::Load(mask, p); }
   static Words TwoRows(const float* a, const float* /*b*/, const Mask& mask) {
-    return AsWords(Load(mask, a));
+    return AsWords(snapvit::Load(mask, a));
   }
   static float ToFloat(float x) { return x; }
   static Floats Gelu(Floats x);

@@ -6,9 +6,13 @@ namespace {
 // Rows that a thread takes through all panels before the next ones, about: as many as stay in its
 // cache. An image of 197 tokens is taken as one, as the weights come from far for each block.
 constexpr int64_t kBlockRows = 192;
-// Inputs whose rows stay there, too; what adds to a residual stream is added in such parts.
+// Inputs whose rows stay there, too; what adds to a residual stream is added in such parts. Not of
+// int8, whose rows take half the room, and have one scale and one excess.
+constexpr int64_t kAllInputs = std::numeric_limits<int32_t>::max();
 template <typename T>
 constexpr int64_t kPartInputs = 3072 / sizeof(T);
+template <typename T>
+constexpr int64_t kPartInputs<Int8<T>> = kAllInputs;
 // Rows of a panel that are fetched before they are used (ViT-B, f32, Sapphire Rapids: 5 % faster).
 constexpr int64_t kWordsAhead = 16;
 
@@ -19,25 +23,38 @@ struct PanelAhead {
   int64_t step = 0;
 };
 
+// A register of sums: of int8 they are whole numbers. (As an argument of std::conditional_t it
+// would lose its alignment.)
+template <bool kWhole>
+struct SumsOf {
+  using Type = Floats;
+};
+template <>
+struct SumsOf<true> {
+  using Type = Words;
+};
+template <typename T>
+using Sums = typename SumsOf<kIsInt8<T>>::Type;
+
 // Sums of R rows and V registers of outputs.
 template <typename T, int R, int V>
 struct Tile {
-  Floats sum[R][V];
+  Sums<T> sum[R][V];
 
   // The sums become rows·panel, or that is added: of `words` words of each row, `stride` elements
   // apart, and as many rows of the panel, `width` words apart. The second half of the vectors
   // starts `kSecondHalf` words behind the first.
   template <bool kAdd, int kSecondHalf = (V + 1) / 2 * kLanes>
-  void Accumulate(const T* a, int64_t stride, const uint32_t* b, int64_t width, int64_t words,
-                  PanelAhead ahead = {}) {
-    Floats local[R][V];  // in registers: compilers do not keep members there
+  void Accumulate(const OperandOf<T>* a, int64_t stride, const uint32_t* b, int64_t width,
+                  int64_t words, PanelAhead ahead = {}) {
+    Sums<T> local[R][V];  // in registers: compilers do not keep members there
     for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < V; ++v) local[r][v] = kAdd ? sum[r][v] : Zeros();
+      for (int v = 0; v < V; ++v) local[r][v] = kAdd ? sum[r][v] : Sums<T>{};
     }
     constexpr int kHalf = (V + 1) / 2;
     // Fetching from null would look for its page again and again.
     if (ahead.at == nullptr) ahead.at = reinterpret_cast<const char*>(b);
-    for (int64_t k = 0; k < words; ++k, a += kValuesOfWord<T>, b += width) {
+    for (int64_t k = 0; k < words; ++k, a += kValuesOfWord<OperandOf<T>>, b += width) {
       __builtin_prefetch(ahead.at + k * ahead.step, /*rw=*/0, /*locality=*/2);
       Words weights[V];
       for (int v = 0; v < V; ++v) __builtin_prefetch(b + kWordsAhead * width + v * kLanes);
@@ -49,7 +66,7 @@ struct Tile {
         std::memcpy(&word, a + r * stride, sizeof(word));
         const Words value = SetWord(word);
         for (int v = 0; v < V; ++v) {
-          local[r][v] = Element<T>::MulAdd(local[r][v], value, weights[v]);
+          local[r][v] = Element<OperandOf<T>>::MulAdd(local[r][v], value, weights[v]);
         }
       }
     }
@@ -69,8 +86,8 @@ struct Strip {
   int64_t first;   // output of that column
   int64_t valid;   // outputs that are wanted
 
-  const T* Row(int64_t row) const { return call.rows.data + row * call.rows.stride; }
-  int64_t words() const { return WordsOf<T>(call.inputs); }
+  const OperandOf<T>* Row(int64_t row) const { return call.rows.data + row * call.rows.stride; }
+  int64_t words() const { return WordsOf<OperandOf<T>>(call.inputs); }
   int64_t width() const { return call.weights->panel_width(panel); }
   const uint32_t* weights() const {
     return call.weights->panel(panel) + first_word * width() + column;
@@ -91,27 +108,43 @@ class Outputs {
         mask_(FirstLanes(valid)),
         bias_(LoadOr(call.bias, first, mask_, 0)),
         gate_bias_(LoadOr(call.gate_bias, first, mask_, 0)),
-        scale_(LoadOr(call.scale, first, mask_, 1)) {}
+        scale_(LoadOr(call.scale, first, mask_, 1)),
+        weight_scales_(LoadOr(call.weight_scales, first, mask_, 1)),
+        gate_weight_scales_(LoadOr(call.gate_weight_scales, first, mask_, 1)) {}
 
-  void Write(int64_t row, Floats sum) const {
-    const Floats y = Activate<T>(call_.activation, Add(sum, bias_));
+  void Write(int64_t row, Sums<T> sum) const {
+    const Floats y =
+        Activate<ResultOf<T>>(call_.activation, PlusBias(row, sum, weight_scales_, bias_));
     const int64_t at = row * call_.out_stride + first_;
-    if (call_.out != nullptr) return Element<T>::Store(call_.out + at, mask_, y);
+    if (call_.out != nullptr) return Element<ResultOf<T>>::Store(call_.out + at, mask_, y);
     Store(call_.residual + at, mask_, MultiplyAdd(y, scale_, Load(mask_, call_.residual + at)));
   }
 
   // Of a gated layer.
-  void Write(int64_t row, Floats gate, Floats value) const {
-    const Floats factor = Activate<T>(call_.activation, Add(gate, gate_bias_));
-    Element<T>::Store(call_.out + row * call_.out_stride + first_, mask_,
-                      Multiply(factor, Add(value, bias_)));
+  void Write(int64_t row, Sums<T> gate, Sums<T> value) const {
+    const Floats factor = Activate<ResultOf<T>>(
+        call_.activation, PlusBias(row, gate, gate_weight_scales_, gate_bias_));
+    Element<ResultOf<T>>::Store(call_.out + row * call_.out_stride + first_, mask_,
+                                Multiply(factor, PlusBias(row, value, weight_scales_, bias_)));
   }
 
  private:
+  // The numbers that sums stand for, and the bias.
+  Floats PlusBias(int64_t row, Sums<T> sums, Floats weight_scales, Floats bias) const {
+    if constexpr (kIsInt8<T>) {
+      const RowScale& of_row = call_.rows.scales[row * call_.rows.scale_stride];
+      return MultiplyAdd(ToFloats(Subtract(sums, SetWord(of_row.excess))),
+                         Multiply(Set(of_row.scale), weight_scales), bias);
+    } else {
+      return Add(sums, bias);
+    }
+  }
+
   const GemmCall<T>& call_;
   const int64_t first_;
   const Mask mask_;
   const Floats bias_, gate_bias_, scale_;
+  const Floats weight_scales_, gate_weight_scales_;  // of int8
 };
 
 template <typename T, int R, int V>
@@ -124,7 +157,7 @@ void RunTile(const Strip<T>& strip, int64_t row, PanelAhead ahead) {
     tile.template Accumulate<true>(
         call.more_rows.data + row * call.more_rows.stride, call.more_rows.stride,
         call.more_weights->panel(strip.panel) + strip.column,
-        call.more_weights->panel_width(strip.panel), WordsOf<T>(call.more_inputs));
+        call.more_weights->panel_width(strip.panel), WordsOf<OperandOf<T>>(call.more_inputs));
   }
   for (int v = 0; v < V; ++v) {
     const Outputs<T> outputs(call, strip.first + v * kLanes, strip.valid - v * kLanes);
@@ -191,7 +224,7 @@ void RunStrip(const Strip<T>& strip, int64_t begin, int64_t end, PanelAhead ahea
 template <typename T>
 void RunPanel(const GemmShare<T>& share, int64_t panel) {
   const GemmCall<T>& call = *share.call;
-  const PackedMatrix<T>& weights = *call.weights;
+  const PackedMatrix<OperandOf<T>>& weights = *call.weights;
   const int columns = weights.gated() ? kTileColumns / 2 : kTileColumns;
   const int64_t first = panel * weights.panel_outputs();
   const int64_t outputs = std::min<int64_t>(weights.panel_outputs(), call.outputs - first);
@@ -260,7 +293,7 @@ void ShareGemm(std::span<const GemmCall<T>> calls, const Parallel& parallel, int
         if (part >= PartsOf(call, part_inputs)) continue;
         parts_of[count] = PartOf(call, part, part_inputs);
         shares[count] = ShareOf(parts_of[count], thread, parallel.threads, tile_rows);
-        shares[count].first_word = part * part_inputs / kValuesOfWord<T>;
+        shares[count].first_word = part * part_inputs / kValuesOfWord<OperandOf<T>>;
         if (!shares[count].empty()) ++count;
       }
       run(std::span<const GemmShare<T>>(shares, count));

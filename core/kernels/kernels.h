@@ -1,11 +1,12 @@
 // The CPU engine's kernels as tables of functions, one table per instruction set and element type.
 // Activations and weights are of type T, bf16 or f32; sums, norms, softmax and the residual stream
-// are f32.
+// are f32. Beside them, tables of what is done with int8.
 #ifndef SNAPVIT_CORE_KERNELS_KERNELS_H_
 #define SNAPVIT_CORE_KERNELS_KERNELS_H_
 
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "core/kernels/compact_matrix.h"
 #include "core/kernels/packed_matrix.h"
@@ -15,27 +16,69 @@ namespace snapvit {
 
 enum class GemmActivation { kNone, kGelu, kGeluTanh, kQuickGelu, kSilu };
 
-// Rows, `stride` elements apart, each of as many elements as the matrix has inputs. Of bf16: if
-// that is odd, the next element is zero; `stride` is even unless there is one row.
+// In place of T: products of int8 rows and int8 weights, whose results are of T.
+template <typename T>
+struct Int8 {};
+
+// What a product is of, and of what its results are.
+template <typename T>
+struct GemmTypes {
+  using Operand = T;
+  using Result = T;
+};
+template <typename T>
+struct GemmTypes<Int8<T>> {
+  using Operand = int8_t;
+  using Result = T;
+};
+template <typename T>
+using OperandOf = typename GemmTypes<T>::Operand;
+template <typename T>
+using ResultOf = typename GemmTypes<T>::Result;
+template <typename T>
+inline constexpr bool kIsInt8 = std::is_same_v<OperandOf<T>, int8_t>;
+
+// Rows, `stride` elements apart, each of as many elements as the matrix has inputs, and zeros up to
+// the end of a word (of two bf16). `stride` is a whole number of words unless there is one row.
 template <typename T>
 struct GemmRows {
   const T* data = nullptr;
   int64_t stride = 0;
 };
 
+// A row of int8 stands for scale·(its elements).
+struct RowScale {
+  float scale = 0;
+  // 128·(the sum of the elements): what a product has too much, as weights are kept 128 too large
+  // (packed_matrix.h).
+  int32_t excess = 0;
+};
+
+template <>
+struct GemmRows<int8_t> {
+  const int8_t* data = nullptr;
+  int64_t stride = 0;
+  const RowScale* scales = nullptr;  // `scale_stride` apart
+  int64_t scale_stride = 1;
+};
+
 // out = f(rows·weights + more_rows·more_weights + bias), of the first `inputs` inputs and `outputs`
-// outputs of `weights`.
+// outputs of `weights`. T: BFloat16Bits, float, or Int8 of them.
 template <typename T>
 struct GemmCall {
-  GemmRows<T> rows;
+  GemmRows<OperandOf<T>> rows;
   int64_t row_count = 0;
-  const PackedMatrix<T>* weights = nullptr;
+  const PackedMatrix<OperandOf<T>>* weights = nullptr;
   int64_t inputs = 0;
   int64_t outputs = 0;
+  // Of int8: [outputs], what a weight of that output is multiplied with; of a gated layer the
+  // values'.
+  const float* weight_scales = nullptr;
+  const float* gate_weight_scales = nullptr;
   // A second product that is added, of all outputs: low-rank corrections. Null: none. Not with
-  // gates.
-  GemmRows<T> more_rows;
-  const PackedMatrix<T>* more_weights = nullptr;
+  // gates, not of int8.
+  GemmRows<OperandOf<T>> more_rows;
+  const PackedMatrix<OperandOf<T>>* more_weights = nullptr;
   int64_t more_inputs = 0;
 
   // Of every `period` panels only those from `from` up to `until` (of a head's q, k and v, say).
@@ -47,7 +90,7 @@ struct GemmCall {
   GemmActivation activation = GemmActivation::kNone;  // of the gates, if there are some
 
   // Exactly one of both. Rows of T, or f32 rows to which scale·(the result) is added (no scale: 1).
-  T* out = nullptr;
+  ResultOf<T>* out = nullptr;
   float* residual = nullptr;
   const float* scale = nullptr;  // [outputs]
   int64_t out_stride = 0;
@@ -128,10 +171,54 @@ std::span<const Kernels<BFloat16Bits>* const> AllCpuKernels();
 template <>
 std::span<const Kernels<float>* const> AllCpuKernels();
 
+// Where rows become int8. `stride`: a multiple of 64, no less than the row's elements, which are
+// followed by zeros.
+struct Int8Rows {
+  int8_t* data = nullptr;
+  int64_t stride = 0;
+  RowScale* scales = nullptr;
+};
+
+// Rows of T, of `inputs` elements each, `stride` apart.
+template <typename T>
+struct QuantizeCall {
+  const T* rows = nullptr;
+  int64_t stride = 0;
+  int64_t row_count = 0;
+  int64_t inputs = 0;
+  Int8Rows out;
+};
+
+// What a processor does with int8, beside the functions of a Kernels<T>. Each row has a scale of
+// its own, so that its largest magnitude becomes 127; a row with a NaN or an infinity gives NaNs.
+// Thread-safe.
+template <typename T>
+struct Int8Kernels {
+  const char* instruction_set;
+  void (*gemm)(std::span<const GemmCall<Int8<T>>> calls, const Parallel& parallel);
+  // The norm's rows, from f32 straight to int8. `out` and `out_f32` of the call are not used.
+  void (*layer_norm)(const LayerNormCall<T>& call, const Int8Rows& out, const Parallel& parallel);
+  void (*quantize)(const QuantizeCall<T>& call, const Parallel& parallel);
+};
+
+// All tables for results of T that this processor runs, the fastest first. Where there is one,
+// there is one of AllCpuKernels<T>().
+template <typename T>
+std::span<const Int8Kernels<T>* const> AllCpuInt8Kernels();
+template <>
+std::span<const Int8Kernels<BFloat16Bits>* const> AllCpuInt8Kernels();
+template <>
+std::span<const Int8Kernels<float>* const> AllCpuInt8Kernels();
+
 // The fastest; null on processors that have none.
 template <typename T>
 const Kernels<T>* CpuKernels() {
   const auto all = AllCpuKernels<T>();
+  return all.empty() ? nullptr : all.front();
+}
+template <typename T>
+const Int8Kernels<T>* CpuInt8Kernels() {
+  const auto all = AllCpuInt8Kernels<T>();
   return all.empty() ? nullptr : all.front();
 }
 

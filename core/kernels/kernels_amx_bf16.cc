@@ -45,7 +45,7 @@ const Kernels<BFloat16Bits>& AmxBf16Kernels() {
   // many rows as elsewhere share them (ViT-B: 10 % faster).
   static constexpr Kernels<BFloat16Bits> kTable = {"AMX BF16",
                                                    2 * kRowsAlone,
-                                                   TileGemm,
+                                                   TileGemm<BFloat16Bits>,
                                                    TileAttention,
                                                    LayerNorm<BFloat16Bits>,
                                                    Position<BFloat16Bits>,

@@ -4,6 +4,15 @@
 namespace snapvit {
 namespace {
 
+// As many for each thread.
+template <typename Run>
+void ShareRows(int64_t rows, const Parallel& parallel, const Run& run) {
+  parallel.run([&](int thread) {
+    const int64_t end = rows * (thread + 1) / parallel.threads;
+    for (int64_t row = rows * thread / parallel.threads; row < end; ++row) run(row);
+  });
+}
+
 template <typename T>
 void NormRow(const LayerNormCall<T>& call, int64_t row) {
   const float* x = call.x + row * call.stride;
@@ -37,10 +46,7 @@ void NormRow(const LayerNormCall<T>& call, int64_t row) {
 
 template <typename T>
 void LayerNorm(const LayerNormCall<T>& call, const Parallel& parallel) {
-  parallel.run([&](int thread) {
-    const int64_t end = call.rows * (thread + 1) / parallel.threads;
-    for (int64_t row = call.rows * thread / parallel.threads; row < end; ++row) NormRow(call, row);
-  });
+  ShareRows(call.rows, parallel, [&](int64_t row) { NormRow(call, row); });
 }
 
 template <typename T>
@@ -81,15 +87,12 @@ void PositionHead(const PositionCall<T>& call, int64_t token, const float* weigh
 template <typename T>
 void Position(const PositionCall<T>& call, const Parallel& parallel) {
   const int64_t rows = int64_t{call.images} * call.tokens;
-  parallel.run([&](int thread) {
-    const int64_t end = rows * (thread + 1) / parallel.threads;
-    for (int64_t row = rows * thread / parallel.threads; row < end; ++row) {
-      for (int64_t head = 0; head < call.heads; ++head) {
-        T* query = call.qkv + row * call.stride + head * 3 * call.head_dim;
-        const int64_t token = row % call.tokens;
-        PositionHead(call, token, call.query_weight, call.query_bias, query);
-        PositionHead(call, token, call.key_weight, call.key_bias, query + call.head_dim);
-      }
+  ShareRows(rows, parallel, [&](int64_t row) {
+    for (int64_t head = 0; head < call.heads; ++head) {
+      T* query = call.qkv + row * call.stride + head * 3 * call.head_dim;
+      const int64_t token = row % call.tokens;
+      PositionHead(call, token, call.query_weight, call.query_bias, query);
+      PositionHead(call, token, call.key_weight, call.key_bias, query + call.head_dim);
     }
   });
 }

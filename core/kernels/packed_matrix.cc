@@ -23,6 +23,18 @@ void PackRow(const float* values, int64_t row, int64_t /*inputs*/, int64_t count
     out[o] = std::bit_cast<uint32_t>(values[row * input_stride + o * output_stride]);
   }
 }
+void PackRow(const int8_t* values, int64_t row, int64_t inputs, int64_t count, int64_t input_stride,
+             int64_t output_stride, uint32_t* out) {
+  const int64_t first = 4 * row, end = std::min(inputs, first + 4);
+  for (int64_t o = 0; o < count; ++o) {
+    out[o] = 0;
+    for (int64_t i = first; i < end; ++i) {
+      const auto shifted =
+          static_cast<uint32_t>(values[i * input_stride + o * output_stride] + 128);
+      out[o] |= shifted << 8 * (i - first);
+    }
+  }
+}
 
 // Words of a row of the last panel, which has `outputs` outputs: a few are kept side by side
 // (low-rank tables), more fill whole registers.
@@ -86,5 +98,6 @@ PackedMatrix<T> PackedMatrix<T>::PackGated(const T* gate, const T* value, int64_
 
 template class PackedMatrix<BFloat16Bits>;
 template class PackedMatrix<float>;
+template class PackedMatrix<int8_t>;
 
 }  // namespace snapvit

@@ -1,8 +1,12 @@
 // PackedMatrix: a weight matrix [inputs, outputs] in the layout that the kernels read: panels of 64
 // outputs, the last one of what is left; of each panel, input by input, the weights side by side,
-// in words of one f32 or of two bf16 of neighbouring inputs. The first k inputs of a panel are its
-// first bytes, and the first n outputs are the first panels: a smaller model is a slice in either
-// direction, and is read where it lies.
+// in words of one f32, of two bf16 or of four int8 of neighbouring inputs. The first k inputs of a
+// panel are its first bytes, and the first n outputs are the first panels: a smaller model is a
+// slice in either direction, and is read where it lies.
+//
+// int8 weights are kept as unsigned bytes, 128 too large: processors multiply signed bytes with
+// unsigned ones. Weights are the ones that are shifted, as what a sum then has too much depends on
+// the row alone (RowScale), not on how many inputs a view has.
 #ifndef SNAPVIT_CORE_KERNELS_PACKED_MATRIX_H_
 #define SNAPVIT_CORE_KERNELS_PACKED_MATRIX_H_
 
@@ -26,7 +30,7 @@ inline constexpr int kValuesOfWord = 4 / sizeof(T);
 template <typename T>
 class CompactMatrix;
 
-// T: BFloat16Bits or float. Immutable once made, but by CompactMatrix.
+// T: BFloat16Bits, float or int8_t. Immutable once made, but by CompactMatrix.
 template <typename T>
 class PackedMatrix {
  public:
@@ -74,6 +78,7 @@ class PackedMatrix {
 
 extern template class PackedMatrix<BFloat16Bits>;
 extern template class PackedMatrix<float>;
+extern template class PackedMatrix<int8_t>;
 
 }  // namespace snapvit
 

@@ -87,6 +87,21 @@ inline Words LoadWords(const Mask& mask, const void* p) {
 inline void StoreWords(uint32_t* p, Words x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), x);
 }
+inline Words Subtract(Words a, Words b) { return _mm256_sub_epi32(a, b); }
+inline Words Add(Words a, Words b) { return _mm256_add_epi32(a, b); }
+inline int Sum(Words x) {
+  __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4E));
+  return _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xB1)));
+}
+// To the nearest whole numbers, of NaN the least one; and back.
+inline Words ToWords(Floats x) { return _mm256_cvtps_epi32(x); }
+inline Floats ToFloats(Words x) { return _mm256_cvtepi32_ps(x); }
+// As signed bytes, the nearest ones.
+inline void StoreBytes(int8_t* p, Words x) {
+  const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(halves, halves));
+}
 inline Floats AsFloats(Words x) { return _mm256_castsi256_ps(x); }
 inline Words AsWords(Floats x) { return _mm256_castps_si256(x); }
 

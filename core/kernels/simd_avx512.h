@@ -56,6 +56,16 @@ inline Words SetWord(int word) { return _mm512_set1_epi32(word); }
 inline Words LoadWords(const uint32_t* p) { return _mm512_loadu_si512(p); }
 inline Words LoadWords(Mask mask, const void* p) { return _mm512_maskz_loadu_epi32(mask, p); }
 inline void StoreWords(uint32_t* p, Words x) { _mm512_storeu_si512(p, x); }
+inline Words Subtract(Words a, Words b) { return _mm512_sub_epi32(a, b); }
+inline Words Add(Words a, Words b) { return _mm512_add_epi32(a, b); }
+inline int Sum(Words x) { return _mm512_reduce_add_epi32(x); }
+// To the nearest whole numbers, of NaN the least one; and back.
+inline Words ToWords(Floats x) { return _mm512_cvtps_epi32(x); }
+inline Floats ToFloats(Words x) { return _mm512_cvtepi32_ps(x); }
+// As signed bytes, the nearest ones.
+inline void StoreBytes(int8_t* p, Words x) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(x));
+}
 inline Floats AsFloats(Words x) { return _mm512_castsi512_ps(x); }
 inline Words AsWords(Floats x) { return _mm512_castps_si512(x); }
 

@@ -17,26 +17,6 @@ class GemmTest : public KernelsTest<T> {};
 
 TYPED_TEST_SUITE(GemmTest, ElementTypes);
 
-double Apply(GemmActivation activation, double x) {
-  switch (activation) {
-    case GemmActivation::kNone:
-      return x;
-    case GemmActivation::kGelu:
-      return x * 0.5 * (1 + std::erf(x / std::sqrt(2)));
-    case GemmActivation::kGeluTanh:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-    case GemmActivation::kQuickGelu:
-      return x / (1 + std::exp(-1.702 * x));
-    case GemmActivation::kSilu:
-      return x / (1 + std::exp(-x));
-  }
-  return x;
-}
-
-constexpr GemmActivation kActivations[] = {GemmActivation::kNone, GemmActivation::kGelu,
-                                           GemmActivation::kGeluTanh, GemmActivation::kQuickGelu,
-                                           GemmActivation::kSilu};
-
 struct GemmShape {
   int64_t rows, inputs, outputs;            // of the matrix
   int64_t used_inputs, used_outputs, more;  // of them used; inputs of the second product

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -40,6 +41,26 @@ T Rounded(float value) {
 // Relative error of a result that is stored as T after sums in f32 in another order.
 template <typename T>
 inline constexpr double kStored = sizeof(T) == 2 ? 1.0 / 200 : 1e-5;
+
+inline double Apply(GemmActivation activation, double x) {
+  switch (activation) {
+    case GemmActivation::kNone:
+      return x;
+    case GemmActivation::kGelu:
+      return x * 0.5 * (1 + std::erf(x / std::sqrt(2)));
+    case GemmActivation::kGeluTanh:
+      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case GemmActivation::kQuickGelu:
+      return x / (1 + std::exp(-1.702 * x));
+    case GemmActivation::kSilu:
+      return x / (1 + std::exp(-x));
+  }
+  return x;
+}
+
+inline constexpr GemmActivation kActivations[] = {
+    GemmActivation::kNone, GemmActivation::kGelu, GemmActivation::kGeluTanh,
+    GemmActivation::kQuickGelu, GemmActivation::kSilu};
 
 // Tests run all tables of a type that the processor has, one after another.
 template <typename T>

@@ -1,0 +1,16 @@
+// What is done with int8 elements in registers of AVX2 with VNNI. Included as functions_impl.h is,
+// after it.
+
+namespace snapvit {
+namespace {
+
+template <>
+struct Element<int8_t> {
+  // Of unsigned weights.
+  static Words MulAdd(Words sum, Words value, Words weights) {
+    return _mm256_dpbusd_avx_epi32(sum, weights, value);
+  }
+};
+
+}  // namespace
+}  // namespace snapvit
