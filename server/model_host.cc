@@ -24,10 +24,6 @@ constexpr absl::Duration kFastWarmup = absl::Seconds(10);
 constexpr int kFastWarmupRungs = 4;
 constexpr int kBackgroundNiceness = 10;
 
-const char* DtypeName(ExecutionDtype dtype) {
-  return dtype == ExecutionDtype::kBFloat16 ? "bf16" : "fp32";
-}
-
 // `count` rungs from the smallest to dense, evenly spread; all if there are no more.
 std::vector<int> SpreadRungs(int rungs, int count) {
   std::vector<int> spread;
@@ -166,8 +162,7 @@ absl::StatusOr<OrderingSwitch> ModelHost::Serve(const ElasticLoader& loader,
   ASSIGN_OR_RETURN(std::shared_ptr<const ElasticModel> model,
                    loader.Load(std::move(ordering), &why));
   if (!why.empty()) {
-    const bool bfloat16 = model->dtype() == ExecutionDtype::kBFloat16;
-    log_.Info("dtype_chosen", {{"dtype", bfloat16 ? "bf16" : "fp32"}, {"because", why}});
+    log_.Info("dtype_chosen", {{"dtype", DtypeName(model->dtype())}, {"because", why}});
   }
   ASSIGN_OR_RETURN(const std::vector<ProfileCell> cells, WarmUp(loader, model));
   LogGraphs(*model);

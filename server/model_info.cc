@@ -24,6 +24,18 @@ void AddRung(const ServedModel& model, const Rung& rung, v1::ModelInfo& info) {
   }
 }
 
+v1::DType ToProto(ExecutionDtype dtype) {
+  switch (dtype) {
+    case ExecutionDtype::kFloat32:
+      return v1::DTYPE_FP32;
+    case ExecutionDtype::kBFloat16:
+      return v1::DTYPE_BF16;
+    case ExecutionDtype::kInt8:
+      return v1::DTYPE_INT8;
+  }
+  return v1::DTYPE_UNSPECIFIED;
+}
+
 void Describe(const ServedModel& model, v1::ModelInfo& info) {
   const VitConfig& config = model.config;
   info.set_architecture(config.architecture);
@@ -35,7 +47,7 @@ void Describe(const ServedModel& model, v1::ModelInfo& info) {
   info.set_heads(config.num_heads);
   info.set_hidden(config.mlp_hidden);
   info.set_device(model.device);
-  info.set_dtype(model.dtype == ExecutionDtype::kBFloat16 ? v1::DTYPE_BF16 : v1::DTYPE_FP32);
+  info.set_dtype(ToProto(model.dtype));
   info.set_ordering_id(model.ordering_id);
   info.set_embedding_space_id(model.pooling(EmbeddingKind::kDefault).space_id(config.embed_dim));
   info.set_calibration_source(model.calibration_source);

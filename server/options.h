@@ -18,7 +18,7 @@
 
 namespace snapvit {
 
-enum class DtypeChoice { kAuto, kFp32, kBf16 };
+enum class DtypeChoice { kAuto, kFp32, kBf16, kInt8 };
 enum class OrderAtStart { kWait, kBackground, kNever };
 enum class WarmupMode { kOff, kFast, kFull };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };

@@ -76,19 +76,10 @@ std::optional<ExecutionDtype> Dtype(const ServerOptions& options) {
       return ExecutionDtype::kFloat32;
     case DtypeChoice::kBf16:
       return ExecutionDtype::kBFloat16;
+    case DtypeChoice::kInt8:
+      return ExecutionDtype::kInt8;
   }
   return std::nullopt;
-}
-
-const char* DtypeName(DtypeChoice choice) {
-  switch (choice) {
-    case DtypeChoice::kFp32:
-      return "fp32";
-    case DtypeChoice::kBf16:
-      return "bf16";
-    default:
-      return "auto";
-  }
 }
 
 Metrics::Options MetricsOptions(const ServerOptions& options, const ExecutionPlan& plan) {
@@ -96,7 +87,8 @@ Metrics::Options MetricsOptions(const ServerOptions& options, const ExecutionPla
   metrics.model = ModelName(options);
   metrics.version = SNAPVIT_VERSION;
   metrics.device = plan.device_name;
-  metrics.dtype = DtypeName(options.dtype);
+  const std::optional<ExecutionDtype> dtype = Dtype(options);
+  metrics.dtype = dtype.has_value() ? DtypeName(*dtype) : "auto";
   return metrics;
 }
 

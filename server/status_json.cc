@@ -41,7 +41,7 @@ Json ModelJson(const std::string& name, const ServedModel* model) {
   json["input_size"] = {3, config.image_height, config.image_width};
   json["embedding_dim"] = config.embed_dim;
   json["device"] = model->device;
-  json["dtype"] = model->dtype == ExecutionDtype::kBFloat16 ? "bf16" : "fp32";
+  json["dtype"] = DtypeName(model->dtype);
   json["kernels"] = model->kernels;
   json["ordering_id"] = model->ordering_id;
   json["calibration_source"] = model->calibration_source;

@@ -26,7 +26,7 @@ void AddModelFlags(CLI::App& verb, ModelFlags& flags) {
       ->capture_default_str();
   AddDeviceFlag(verb, flags.device);
   verb.add_option("--dtype", flags.dtype, "Execution dtype of a local model; fp32 is the reference")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->check(CLI::IsMember({"fp32", "bf16", "int8"}))
       ->capture_default_str();
   verb.add_option("--rungs", flags.rungs, "Ladder targets between compute 1 and 0.25")
       ->check(CLI::Range(1, 1024))
@@ -51,7 +51,7 @@ absl::StatusOr<ElasticLoaderOptions> ToLoaderOptions(const ModelFlags& flags) {
   options.ladder.corrections =
       ParseCorrectionMode(flags.corrections).value_or(options.ladder.corrections);
   options.complete_orderings = !flags.as_is;
-  options.dtype = flags.dtype == "bf16" ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
+  options.dtype = DtypeNamed(flags.dtype);
   return options;
 }
 

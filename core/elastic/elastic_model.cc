@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/aten_pass.h"
 #include "core/elastic/elastic_state.h"
@@ -17,7 +18,15 @@ namespace snapvit {
 namespace {
 
 at::ScalarType ScalarType(ExecutionDtype dtype) {
-  return dtype == ExecutionDtype::kBFloat16 ? at::kBFloat16 : at::kFloat;
+  switch (dtype) {
+    case ExecutionDtype::kFloat32:
+      return at::kFloat;
+    case ExecutionDtype::kBFloat16:
+      return at::kBFloat16;
+    case ExecutionDtype::kInt8:
+      return at::kChar;
+  }
+  return at::kFloat;
 }
 
 uint64_t CountParameters(VitWeights weights) {  // a copy of handles
@@ -54,6 +63,20 @@ at::Tensor TokensByAten(const ElasticModel::State& state, std::span<const int> r
 
 }  // namespace
 
+absl::Status CheckDtypeRuns(ExecutionDtype dtype, const VitConfig& config) {
+  if (dtype != ExecutionDtype::kInt8 || PackedModel::Supports(config, at::kChar)) {
+    return absl::OkStatus();
+  }
+  if (PackedModel::Supports(config, at::kFloat)) {
+    return absl::FailedPreconditionError(
+        "dtype int8: this processor has no products of int8 that are made use of (AMX-INT8, "
+        "AVX-512 VNNI or AVX-VNNI), expected fp32, bf16 or auto");
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("dtype int8: no kernels of this processor run the model, whose heads have ",
+                   config.head_dim, " components, expected fp32, bf16 or auto"));
+}
+
 ElasticModel::ElasticModel(const ModelFolder& folder, Ladder ladder, const Options& options)
     : name_(options.name.empty() ? folder.name : options.name),
       config_(folder.config),
@@ -69,6 +92,16 @@ ElasticModel::~ElasticModel() = default;
 
 absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
     const ModelFolder& folder, std::optional<Ordering> ordering, const Options& options) {
+  RETURN_IF_ERROR(CheckDtypeRuns(options.dtype, folder.config));
+  const at::ScalarType dtype = ScalarType(options.dtype);
+  const bool packed = options.kernels && !options.cuda.has_value() &&
+                      folder.weights.patch.weight.is_cpu() &&
+                      PackedModel::Supports(folder.config, dtype);
+  if (options.dtype == ExecutionDtype::kInt8 && !packed) {
+    return absl::FailedPreconditionError(
+        "dtype int8 is for the CPU's own kernels, not for LibTorch or a GPU, expected fp32 or "
+        "bf16");
+  }
   if (ordering.has_value()) {
     RETURN_IF_ERROR(CheckOrderingFits(*ordering, folder.config, ordering->model_fingerprint));
   }
@@ -85,8 +118,8 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
   const auto let_go = [&folder] {
     for (const auto& file : folder.files) file->DropPages();
   };
-  ASSIGN_OR_RETURN(state.weights,
-                   Permute(folder.weights, model->ranking(), ScalarType(options.dtype), let_go));
+  ASSIGN_OR_RETURN(state.weights, Permute(folder.weights, model->ranking(),
+                                          PackedModel::WeightsDtype(dtype), let_go));
   if (model->ordering_.has_value()) {
     std::vector<KeepCounts> views;
     for (const Rung& rung : model->ladder_.rungs()) views.push_back(rung.keep);
@@ -95,10 +128,8 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
                                                               options.ladder.corrections, views));
     model->ordering_->corrections = Corrections();  // as large as a tenth of a bf16 model
   }
-  const bool on_cpu = state.weights.patch_weight.is_cpu();
-  if (options.kernels && on_cpu && !options.cuda.has_value() &&
-      PackedModel::Supports(folder.config, ScalarType(options.dtype))) {
-    ASSIGN_OR_RETURN(state.packed, PackedModel::Create(state.weights, state.corrections));
+  if (packed) {
+    ASSIGN_OR_RETURN(state.packed, PackedModel::Create(state.weights, state.corrections, dtype));
     state.corrections = CorrectionSet();
     return model;
   }
@@ -111,7 +142,8 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
     gpu.streams = options.streams;
     state.gpu = std::make_unique<GpuModel>(state.weights, state.views, *options.cuda, gpu);
     // Streams of its own do not wait for the one that made the weights.
-    return options.cuda->Synchronize(on_cpu ? 0 : state.weights.patch_weight.get_device());
+    return options.cuda->Synchronize(
+        state.weights.patch_weight.is_cuda() ? state.weights.patch_weight.get_device() : 0);
   }));
   return model;
 }

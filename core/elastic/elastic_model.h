@@ -10,9 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/device/cuda_module.h"
 #include "core/elastic/cost_model.h"
+#include "core/elastic/execution_dtype.h"
 #include "core/elastic/keep_rule.h"
 #include "core/elastic/ladder.h"
 #include "core/elastic/ordering.h"
@@ -23,8 +25,9 @@ namespace snapvit {
 
 struct ModelFolder;
 
-// Dtype of the matrix products and of the stored matrices.
-enum class ExecutionDtype { kFloat32, kBFloat16 };
+// FAILED_PRECONDITION if such a model cannot be run in `dtype` here: what is in its way. Only int8
+// asks for something.
+absl::Status CheckDtypeRuns(ExecutionDtype dtype, const VitConfig& config);
 
 // Immutable after creation: shared by all requests that were admitted while it was current, and
 // released with the last.
@@ -42,8 +45,8 @@ class ElasticModel {
   };
 
   // Permutes the weights of `folder` by `ordering` (nothing: the dense model alone, one rung). The
-  // model does not refer to `folder` afterwards. FAILED_PRECONDITION if the ordering does not fit;
-  // RESOURCE_EXHAUSTED if memory is.
+  // model does not refer to `folder` afterwards. FAILED_PRECONDITION if the ordering does not fit,
+  // or the dtype does not run; RESOURCE_EXHAUSTED if memory is.
   static absl::StatusOr<std::shared_ptr<const ElasticModel>> Create(
       const ModelFolder& folder, std::optional<Ordering> ordering, const Options& options);
   ~ElasticModel();

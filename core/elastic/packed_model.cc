@@ -17,8 +17,11 @@
 namespace snapvit {
 namespace {
 
-template <typename T>
+// W as in PackedWeights.
+template <typename W>
 class PackedModelOf final : public PackedModel {
+  using T = ResultOf<W>;
+
  public:
   PackedModelOf(PermutedWeights& weights, const CorrectionSet& corrections)
       : cost_(weights.config), weights_(weights, corrections) {}
@@ -50,7 +53,10 @@ class PackedModelOf final : public PackedModel {
     return tokens;
   }
 
-  const char* instruction_set() const override { return CpuKernels<T>()->instruction_set; }
+  const char* instruction_set() const override {
+    if constexpr (kIsInt8<W>) return CpuInt8Kernels<T>()->instruction_set;
+    return CpuKernels<T>()->instruction_set;
+  }
   size_t weight_bytes() const override { return weights_.weight_bytes(); }
   size_t correction_bytes() const override { return weights_.correction_bytes(); }
 
@@ -76,30 +82,46 @@ class PackedModelOf final : public PackedModel {
       for (int views = 1; count < images.size(); ++count) {
         if (images[count].view != images[count - 1].view && ++views > kMostViews) break;
       }
-      RunPackedPass<T>(weights_, images.first(count), first_tokens, parallel);
+      RunPackedPass<W>(weights_, images.first(count), first_tokens, parallel);
       images = images.subspan(count);
     }
   }
 
   const CostModel cost_;
-  const PackedWeights<T> weights_;
+  const PackedWeights<W> weights_;
 };
 
 }  // namespace
 
 bool PackedModel::Supports(const VitConfig& config, at::ScalarType dtype) {
   if (config.head_dim % 2 != 0 || config.head_dim > kLargestHead) return false;
-  if (dtype == at::kBFloat16) return CpuKernels<BFloat16Bits>() != nullptr;
-  return dtype == at::kFloat && CpuKernels<float>() != nullptr;
+  switch (dtype) {
+    case at::kFloat:
+      return CpuKernels<float>() != nullptr;
+    case at::kBFloat16:
+      return CpuKernels<BFloat16Bits>() != nullptr;
+    case at::kChar:
+      return CpuInt8Kernels<BFloat16Bits>() != nullptr || CpuInt8Kernels<float>() != nullptr;
+    default:
+      return false;
+  }
+}
+
+at::ScalarType PackedModel::WeightsDtype(at::ScalarType dtype) {
+  if (dtype != at::kChar) return dtype;
+  return CpuInt8Kernels<BFloat16Bits>() != nullptr ? at::kBFloat16 : at::kFloat;
 }
 
 absl::StatusOr<std::unique_ptr<PackedModel>> PackedModel::Create(PermutedWeights& weights,
-                                                                 const CorrectionSet& corrections) {
+                                                                 const CorrectionSet& corrections,
+                                                                 at::ScalarType dtype) {
   return Guard([&]() -> absl::StatusOr<std::unique_ptr<PackedModel>> {
-    const at::ScalarType dtype = weights.patch_weight.scalar_type();
-    if (dtype == at::kBFloat16) {
+    const bool int8 = dtype == at::kChar;
+    if (weights.patch_weight.scalar_type() == at::kBFloat16) {
+      if (int8) return std::make_unique<PackedModelOf<Int8<BFloat16Bits>>>(weights, corrections);
       return std::make_unique<PackedModelOf<BFloat16Bits>>(weights, corrections);
     }
+    if (int8) return std::make_unique<PackedModelOf<Int8<float>>>(weights, corrections);
     return std::make_unique<PackedModelOf<float>>(weights, corrections);
   });
 }

@@ -22,15 +22,20 @@ namespace snapvit {
 // Immutable; safe to use from any thread.
 class PackedModel {
  public:
-  // Whether this processor has kernels for matrices of `dtype` (at::kFloat, at::kBFloat16), and
-  // they can run such a model.
+  // Whether this processor has kernels for matrices of `dtype` (at::kFloat, at::kBFloat16 or, the
+  // large ones of the blocks, at::kChar), and they can run such a model.
   static bool Supports(const VitConfig& config, at::ScalarType dtype);
 
+  // What weights are to be of to become a model of `dtype`: that, or for at::kChar what all else
+  // than those matrices is computed in.
+  static at::ScalarType WeightsDtype(at::ScalarType dtype);
+
   // Takes blocks and patch embedding out of `weights`, one after another, so that there are never
-  // two copies of all. REQUIRES: Supports() of the weights' dtype, weights on the CPU.
-  // RESOURCE_EXHAUSTED without memory.
+  // two copies of all. REQUIRES: Supports() of `dtype`; weights on the CPU, of WeightsDtype(dtype)
+  // or another that there are kernels for int8 beside. RESOURCE_EXHAUSTED without memory.
   static absl::StatusOr<std::unique_ptr<PackedModel>> Create(PermutedWeights& weights,
-                                                             const CorrectionSet& corrections);
+                                                             const CorrectionSet& corrections,
+                                                             at::ScalarType dtype);
   virtual ~PackedModel() = default;
 
   // pixels [B, 3, H, W] f32 on the CPU, normalised -> tokens [B, n, D] f32 after the last block

@@ -1,53 +1,14 @@
 #include "core/elastic/packed_pass.h"
 
-#include <ATen/core/Tensor.h>
-
 #include <algorithm>
 
+#include "core/elastic/packed_calls.h"
+#include "core/elastic/packed_workspace.h"
 #include "core/elastic/structure.h"
 #include "core/kernels/kernels.h"
 
 namespace snapvit {
 namespace {
-
-int64_t Even(int64_t n) { return (n + 1) / 2 * 2; }
-
-const float* Data(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
-}
-
-GemmActivation ActivationOf(Activation activation) {
-  switch (activation) {
-    case Activation::kGelu:
-      return GemmActivation::kGelu;
-    case Activation::kGeluTanh:
-      return GemmActivation::kGeluTanh;
-    case Activation::kQuickGelu:
-      return GemmActivation::kQuickGelu;
-    case Activation::kSilu:
-      return GemmActivation::kSilu;
-  }
-  return GemmActivation::kNone;
-}
-
-// Scratch memory of a pass; grows to the largest batch of its thread, whatever the views: memory
-// that grew view by view would leave holes behind.
-template <typename T>
-struct Workspace {
-  AlignedVector<float> x;  // [B·N, D], the residual stream
-  AlignedVector<T> input;  // [B·N, D or 3·p·p]: what a half or the patch embedding reads
-  AlignedVector<T> qkv;    // [B·N, H·3·dh], of each view [rows, H'·3·dh]
-  AlignedVector<T> units;  // [B·N, H·dh or h], of each view [rows, H'·dh or h']
-  // Of each view's corrections: [rows, rank], and the tables.
-  AlignedVector<T> low[kMostViews];
-  PackedMatrix<T> table_in, tables_out[kMostViews];
-};
-
-template <typename T>
-Workspace<T>& ThreadWorkspace() {
-  thread_local Workspace<T> workspace;
-  return workspace;
-}
 
 // Zeros behind an odd number of columns: the kernels read pairs.
 template <typename T>
@@ -56,40 +17,29 @@ void ClearColumn(T* data, int64_t rows, int64_t stride, int64_t column) {
   for (int64_t row = 0; row < rows; ++row) data[row * stride + column] = 0;
 }
 
-// Calls of the same weights, one of each view that has something of them.
-template <typename T>
-class Calls {
- public:
-  GemmCall<T>& Add(const GemmCall<T>& call) { return calls_[count_++] = call; }
-  void Run(const Kernels<T>& kernels, const Parallel& parallel) const {
-    if (count_ > 0) kernels.gemm({calls_, count_}, parallel);
-  }
-
- private:
-  GemmCall<T> calls_[kMostViews];
-  size_t count_ = 0;
-};
-
 // Neighbouring images of one view, in a pass.
 struct PassGroup {
   const KeepCounts* view = nullptr;
   int64_t first = 0, count = 0;  // images
 };
 
-// One forward pass.
-template <typename T>
+// One forward pass. W as in PackedWeights.
+template <typename W>
 class Pass {
+  using T = ResultOf<W>;
+
  public:
-  Pass(const PackedWeights<T>& weights, std::span<const PassImage> images, int64_t first_tokens,
+  Pass(const PackedWeights<W>& weights, std::span<const PassImage> images, int64_t first_tokens,
        const Parallel& parallel)
       : weights_(weights),
         config_(weights.config),
         kernels_(*CpuKernels<T>()),
+        int8_(kIsInt8<W> ? CpuInt8Kernels<T>() : nullptr),
         images_(images),
         image_count_(static_cast<int64_t>(images.size())),
         first_tokens_(first_tokens),
         parallel_(parallel),
-        work_(ThreadWorkspace<T>()) {
+        work_(ThreadWorkspace<W>()) {
     for (int64_t i = 0; i < image_count_; ++i) {
       if (i == 0 || images[i].view != images[i - 1].view) {
         all_groups_[group_count_++] = {images[i].view, i, 0};
@@ -121,8 +71,14 @@ class Pass {
 
   // Where a group's rows are. Those of heads or channels lie together as its view has some, in room
   // for all.
-  const T* Input(const PassGroup& group) const {
-    return work_.input.data() + group.first * tokens_ * Even(config_.embed_dim);
+  GemmRows<OperandOf<W>> Input(const PassGroup& group) const {
+    const int64_t first = group.first * tokens_;
+    if constexpr (kIsInt8<W>) {
+      return work_.int8_input.Rows(first, config_.embed_dim);
+    } else {
+      const int64_t stride = Even(config_.embed_dim);
+      return {work_.input.data() + first * stride, stride};
+    }
   }
   float* X(const PassGroup& group) const {
     return work_.x.data() + group.first * tokens_ * config_.embed_dim;
@@ -144,6 +100,10 @@ class Pass {
     work_.qkv.Reserve(rows() * 3 * HeadWidth());
     work_.units.Reserve(rows() * UnitWidth());
     work_.input.Reserve(rows() * std::max(stride, Even(width)));
+    if constexpr (kIsInt8<W>) {
+      work_.int8_input.Reserve(rows(), width);
+      work_.int8_units.Reserve(rows(), UnitWidth());
+    }
     parallel_.run([&](int thread) {
       const int64_t end = rows() * (thread + 1) / parallel_.threads;
       for (int64_t row = rows() * thread / parallel_.threads; row < end; ++row) {
@@ -152,13 +112,12 @@ class Pass {
         TakePatch(images_[row / tokens_].pixels, row % tokens_, work_.input.data() + row * stride);
       }
     });
-    Calls<T> calls;
-    GemmCall<T>& call = calls.Add(Product(weights_.patch, 3 * patch * patch, width));
+    GemmCall<T> call = Product<T>(weights_.patch, 3 * patch * patch, width);
     call.rows = {work_.input.data(), stride};
     call.row_count = rows();
     call.residual = work_.x.data();
     call.out_stride = width;
-    calls.Run(kernels_, parallel_);
+    Multiply({&call, 1});
   }
 
   // The pixels of a token as T, of a prefix token zeros, up to an even number.
@@ -188,12 +147,16 @@ class Pass {
     kernels_.layer_norm(call, parallel_);
   }
 
-  // The input of a half of a block, [rows, D] of T.
+  // The input of a half of a block, [rows, D].
   void NormInput(const Norm& norm) {
     LayerNormCall<T> call = NormCall(norm);
-    call.out = work_.input.data();
-    call.out_stride = Even(config_.embed_dim);
-    kernels_.layer_norm(call, parallel_);
+    if constexpr (kIsInt8<W>) {
+      int8_->layer_norm(call, work_.int8_input.Out(0, config_.embed_dim), parallel_);
+    } else {
+      call.out = work_.input.data();
+      call.out_stride = Even(config_.embed_dim);
+      kernels_.layer_norm(call, parallel_);
+    }
   }
 
   LayerNormCall<T> NormCall(const Norm& norm) const {
@@ -208,29 +171,36 @@ class Pass {
     return call;
   }
 
-  static GemmCall<T> Product(const PackedMatrix<T>& weights, int64_t inputs, int64_t outputs) {
-    GemmCall<T> call;
-    call.weights = &weights;
-    call.inputs = inputs;
-    call.outputs = outputs;
-    return call;
+  void Multiply(std::span<const GemmCall<T>> calls) const {
+    if (!calls.empty()) kernels_.gemm(calls, parallel_);
+  }
+  void Multiply(std::span<const GemmCall<Int8<T>>> calls) const {
+    if (!calls.empty()) int8_->gemm(calls, parallel_);
   }
 
   // Of what the last norm gave for a group.
-  GemmCall<T> InputProduct(const PackedMatrix<T>& weights, const PassGroup& group,
+  GemmCall<W> InputProduct(const LayerMatrix<W>& layer, const PassGroup& group,
                            int64_t outputs) const {
-    GemmCall<T> call = Product(weights, config_.embed_dim, outputs);
-    call.rows = {Input(group), Even(config_.embed_dim)};
+    GemmCall<W> call = LayerProduct(layer, config_.embed_dim, outputs);
+    call.rows = Input(group);
     call.row_count = group.count * tokens_;
     return call;
   }
 
-  // Of a group's units.
-  GemmCall<T> UnitProduct(const PackedMatrix<T>& weights, const PassGroup& group, int64_t units,
-                          int64_t outputs) const {
-    GemmCall<T> call = Product(weights, units, outputs);
-    call.rows = {Units(group), Even(units)};
+  // Of a group's units, which become int8 if the layer is.
+  GemmCall<W> UnitProduct(const LayerMatrix<W>& layer, const PassGroup& group, int64_t units) {
+    GemmCall<W> call = LayerProduct(layer, units, config_.embed_dim);
     call.row_count = group.count * tokens_;
+    if constexpr (kIsInt8<W>) {
+      // As far apart as the view with the most units may have them.
+      const int64_t first = group.first * config_.tokens();
+      int8_->quantize({Units(group), Even(units), call.row_count, units,
+                       work_.int8_units.Out(first, UnitWidth())},
+                      parallel_);
+      call.rows = work_.int8_units.Rows(first, UnitWidth());
+    } else {
+      call.rows = {Units(group), Even(units)};
+    }
     return call;
   }
 
@@ -240,7 +210,7 @@ class Pass {
     std::vector<int> KeepCounts::*keeps;
     int structure;  // of its corrections
     int64_t width;  // of a unit
-    const PackedMatrix<T>& weights;
+    const LayerMatrix<W>& weights;
     const at::Tensor& bias;
     const at::Tensor& scale;
 
@@ -254,7 +224,7 @@ class Pass {
 
   // x += scale·(units·weights + corrections + bias)
   void AddOutputs(const Half& half) {
-    Calls<T> calls;
+    Calls<W> calls;
     for (size_t i = 0; i < group_count_; ++i) {
       const PassGroup& group = all_groups_[i];
       const int keep = half.Keep(group);
@@ -264,34 +234,47 @@ class Pass {
         AddBias(group, bias, Data(half.scale));
         continue;
       }
-      GemmCall<T>& call =
-          calls.Add(UnitProduct(half.weights, group, keep * half.width, config_.embed_dim));
+      const int64_t units = keep * half.width;
+      GemmCall<W>& call = calls.Add(UnitProduct(half.weights, group, units));
       call.bias = bias;
       call.scale = Data(half.scale);
       call.residual = X(group);
       call.out_stride = config_.embed_dim;
-      if (correction != nullptr && !correction->in.empty()) {
-        AddLowRank(*correction, group, work_.low[i], work_.tables_out[i], call);
+      if (correction == nullptr || correction->in.empty()) continue;
+      GemmCall<T> low_rank = LowRank(*correction, group, units, work_.low[i], work_.tables_out[i]);
+      if constexpr (kIsInt8<W>) {  // whose sums are no f32 that could be added to
+        low_rank.scale = call.scale;
+        low_rank.residual = call.residual;
+        low_rank.out_stride = call.out_stride;
+        Multiply({&low_rank, 1});
+      } else {
+        call.more_rows = low_rank.rows;
+        call.more_weights = low_rank.weights;
+        call.more_inputs = low_rank.inputs;
       }
     }
-    calls.Run(kernels_, parallel_);
+    Multiply(calls.all());
   }
 
-  // Computes the first factor's product, and adds the second's to the call.
-  void AddLowRank(const PackedCorrection<T>& correction, const PassGroup& group,
-                  AlignedVector<T>& low, PackedMatrix<T>& table_out, GemmCall<T>& call) {
+  // Computes the first factor's product, and says what the second's is.
+  GemmCall<T> LowRank(const PackedCorrection<T>& correction, const PassGroup& group, int64_t units,
+                      AlignedVector<T>& low, PackedMatrix<T>& table_out) {
     kernels_.expand(correction.in, work_.table_in);
     kernels_.expand(correction.out, table_out);
     const int64_t rank = correction.in.outputs(), stride = Even(rank);
-    low.Reserve(call.row_count * stride);
-    GemmCall<T> first = UnitProduct(work_.table_in, group, call.inputs, rank);
+    const int64_t row_count = group.count * tokens_;
+    low.Reserve(row_count * stride);
+    GemmCall<T> first = Product<T>(work_.table_in, units, rank);
+    first.rows = {Units(group), Even(units)};
+    first.row_count = row_count;
     first.out = low.data();
     first.out_stride = stride;
-    kernels_.gemm({&first, 1}, parallel_);
-    ClearColumn(low.data(), call.row_count, stride, rank);
-    call.more_rows = {low.data(), stride};
-    call.more_weights = &table_out;
-    call.more_inputs = rank;
+    Multiply({&first, 1});
+    ClearColumn(low.data(), row_count, stride, rank);
+    GemmCall<T> second = Product<T>(table_out, rank, config_.embed_dim);
+    second.rows = {low.data(), stride};
+    second.row_count = row_count;
+    return second;
   }
 
   // Of a half without units, to every row.
@@ -304,7 +287,7 @@ class Pass {
   }
 
   void AddAttention(int index) {
-    const PackedBlock<T>& block = weights_.blocks[index];
+    const PackedBlock<W>& block = weights_.blocks[index];
     const Half half = {index,      &KeepCounts::heads, config_.depth + index, config_.head_dim,
                        block.proj, block.proj_bias,    block.scale1};
     const bool last = index + 1 == config_.depth;
@@ -333,18 +316,18 @@ class Pass {
     AddOutputs(half);
   }
 
-  bool Placed(const PackedBlock<T>& block) const {
+  bool Placed(const PackedBlock<W>& block) const {
     return weights_.rotary.cos.defined() || block.query_norm.weight.defined();
   }
 
   // Queries only of the first tokens, if heads and panels lie so that they can be left out.
-  void ComputeQkv(const PackedBlock<T>& block, const Half& half, int64_t queries) const {
+  void ComputeQkv(const PackedBlock<W>& block, const Half& half, int64_t queries) const {
     const bool apart = queries < tokens_ && config_.head_dim == kPanel && !Placed(block);
-    Calls<T> calls;
+    Calls<W> calls;
     for (const PassGroup& group : groups()) {
       const int64_t width = 3 * half.width * half.Keep(group);
       if (width == 0) continue;
-      GemmCall<T>& call = calls.Add(InputProduct(block.qkv, group, width));
+      GemmCall<W>& call = calls.Add(InputProduct(block.qkv, group, width));
       call.bias = Data(block.qkv_bias);
       call.out = Qkv(group);
       call.out_stride = width;
@@ -353,31 +336,30 @@ class Pass {
       call.from = 1;
       call.until = 3;
     }
-    calls.Run(kernels_, parallel_);
+    Multiply(calls.all());
     for (int64_t token = 0; apart && token < queries; ++token) {
       ComputeQueries(block, half, token);
     }
   }
 
   // Of one token of each image.
-  void ComputeQueries(const PackedBlock<T>& block, const Half& half, int64_t token) const {
-    Calls<T> calls;
+  void ComputeQueries(const PackedBlock<W>& block, const Half& half, int64_t token) const {
+    Calls<W> calls;
     for (const PassGroup& group : groups()) {
       const int64_t width = 3 * half.width * half.Keep(group);
       if (width == 0) continue;
-      GemmCall<T>& call = calls.Add(InputProduct(block.qkv, group, width));
-      const int64_t stride = call.rows.stride;
-      call.rows = {call.rows.data + token * stride, tokens_ * stride};
+      GemmCall<W>& call = calls.Add(InputProduct(block.qkv, group, width));
+      call.rows = EveryOf(call.rows, token, tokens_);
       call.row_count = group.count;
       call.bias = Data(block.qkv_bias);
       call.out = Qkv(group) + token * width;
       call.out_stride = tokens_ * width;
       call.period = 3;
     }
-    calls.Run(kernels_, parallel_);
+    Multiply(calls.all());
   }
 
-  void Place(const PackedBlock<T>& block, const PassGroup& group, int heads) const {
+  void Place(const PackedBlock<W>& block, const PassGroup& group, int heads) const {
     if (!Placed(block)) return;
     PositionCall<T> call;
     call.qkv = Qkv(group);
@@ -408,22 +390,22 @@ class Pass {
   }
 
   void AddMlp(int index) {
-    const PackedBlock<T>& block = weights_.blocks[index];
+    const PackedBlock<W>& block = weights_.blocks[index];
     const Half half = {index,     &KeepCounts::channels, index,       1,
                        block.fc2, block.fc2_bias,        block.scale2};
     if (AnyUnits(half)) NormInput(block.norm2);
-    Calls<T> calls;
+    Calls<W> calls;
     for (const PassGroup& group : groups()) {
       const int channels = half.Keep(group);
       if (channels == 0) continue;
-      GemmCall<T>& call = calls.Add(InputProduct(block.fc1, group, channels));
+      GemmCall<W>& call = calls.Add(InputProduct(block.fc1, group, channels));
       call.bias = Data(block.fc1_bias);
       call.gate_bias = Data(block.gate_bias);
       call.activation = ActivationOf(config_.block.activation);
       call.out = Units(group);
       call.out_stride = Even(channels);
     }
-    calls.Run(kernels_, parallel_);
+    Multiply(calls.all());
     for (const PassGroup& group : groups()) {
       const int channels = half.Keep(group);
       ClearColumn(Units(group), group.count * tokens_, Even(channels), channels);
@@ -431,14 +413,15 @@ class Pass {
     AddOutputs(half);
   }
 
-  const PackedWeights<T>& weights_;
+  const PackedWeights<W>& weights_;
   const VitConfig& config_;
   const Kernels<T>& kernels_;
+  const Int8Kernels<T>* const int8_;  // null unless W is of int8
   const std::span<const PassImage> images_;
   const int64_t image_count_;
   const int64_t first_tokens_;
   const Parallel& parallel_;
-  Workspace<T>& work_;
+  Workspace<W>& work_;
   PassGroup all_groups_[kMostViews];
   size_t group_count_ = 0;
   int64_t tokens_ = config_.tokens();  // of an image in the stream
@@ -446,15 +429,19 @@ class Pass {
 
 }  // namespace
 
-template <typename T>
-void RunPackedPass(const PackedWeights<T>& weights, std::span<const PassImage> images,
+template <typename W>
+void RunPackedPass(const PackedWeights<W>& weights, std::span<const PassImage> images,
                    int64_t first_tokens, const Parallel& parallel) {
-  Pass<T>(weights, images, first_tokens, parallel).Run();
+  Pass<W>(weights, images, first_tokens, parallel).Run();
 }
 
 template void RunPackedPass(const PackedWeights<BFloat16Bits>&, std::span<const PassImage>, int64_t,
                             const Parallel&);
 template void RunPackedPass(const PackedWeights<float>&, std::span<const PassImage>, int64_t,
+                            const Parallel&);
+template void RunPackedPass(const PackedWeights<Int8<BFloat16Bits>>&, std::span<const PassImage>,
+                            int64_t, const Parallel&);
+template void RunPackedPass(const PackedWeights<Int8<float>>&, std::span<const PassImage>, int64_t,
                             const Parallel&);
 
 }  // namespace snapvit

@@ -25,14 +25,18 @@ inline constexpr int kMostViews = kMostCalls;
 // As PackedModel::Tokens. Images of one view are neighbours; weights that several views have are
 // read once for all. Scratch memory stays with the calling thread. Throws std::bad_alloc; calls no
 // ATen operator.
-template <typename T>
-void RunPackedPass(const PackedWeights<T>& weights, std::span<const PassImage> images,
+template <typename W>
+void RunPackedPass(const PackedWeights<W>& weights, std::span<const PassImage> images,
                    int64_t first_tokens, const Parallel& parallel);
 
 extern template void RunPackedPass(const PackedWeights<BFloat16Bits>&, std::span<const PassImage>,
                                    int64_t, const Parallel&);
 extern template void RunPackedPass(const PackedWeights<float>&, std::span<const PassImage>, int64_t,
                                    const Parallel&);
+extern template void RunPackedPass(const PackedWeights<Int8<BFloat16Bits>>&,
+                                   std::span<const PassImage>, int64_t, const Parallel&);
+extern template void RunPackedPass(const PackedWeights<Int8<float>>&, std::span<const PassImage>,
+                                   int64_t, const Parallel&);
 
 }  // namespace snapvit
 

@@ -128,6 +128,9 @@ absl::StatusOr<std::unique_ptr<ElasticLoader>> ElasticLoader::Create(
   auto state = std::make_unique<State>();
   state->options = options;
   ASSIGN_OR_RETURN(state->folder, LoadModelFolder(options.model_dir));
+  if (options.dtype.has_value()) {
+    RETURN_IF_ERROR(CheckDtypeRuns(*options.dtype, state->folder.config));
+  }
   if (!options.model_name.empty()) state->folder.name = options.model_name;
   const std::string root = options.cache_dir.empty() ? DefaultCacheRoot() : options.cache_dir;
   ASSIGN_OR_RETURN(state->hashes, HashModelFolder(options.model_dir, root));
@@ -175,7 +178,7 @@ std::string ElasticLoader::CompletedFile(const Ordering& ordering) const {
   hash.AddField(absl::StrCat(options.calibration_images, " ", options.seed));
   hash.AddField(CorrectionModeName(state_->CompletedMode(ordering)));
   hash.AddField(absl::StrCat(options.ladder.rungs, " ", options.ladder.channel_multiple));
-  hash.AddField(state_->Dtype() == ExecutionDtype::kBFloat16 ? "bf16" : "fp32");
+  hash.AddField(DtypeName(state_->Dtype()));
   return absl::StrCat(state_->cache_dir, "/completed-", ordering.Id(), "-",
                       hash.HexDigest().substr(0, 8), ".safetensors");
 }

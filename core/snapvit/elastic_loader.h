@@ -52,8 +52,8 @@ struct ComputedOrdering {
 // Thread-compatible. Methods that use ATen say so: call them from a thread that may.
 class ElasticLoader {
  public:
-  // Reads and validates config and tensors, and fingerprints them. Errors name the file. Uses no
-  // compute.
+  // Reads and validates config and tensors, and fingerprints them. Errors name the file.
+  // FAILED_PRECONDITION if the dtype that the options ask for does not run here. Uses no compute.
   static absl::StatusOr<std::unique_ptr<ElasticLoader>> Create(const ElasticLoaderOptions& options);
   ~ElasticLoader();
 

@@ -1,6 +1,6 @@
 // The engine alone, driven line by line: tests/bench/peers.py times it in turn with other runtimes.
 //
-//   engine_bench MODEL_DIR fp32|bf16 THREADS [RUNGS [DEVICE]]
+//   engine_bench MODEL_DIR fp32|bf16|int8 THREADS [RUNGS [DEVICE]]
 //
 // One command a line on standard input, one line of JSON for each on standard output:
 //   counts BUDGET                       keep counts of the rung that serves a compute budget
@@ -292,13 +292,15 @@ class EngineBench {
 
 absl::Status Serve(const std::string& model_dir, const std::string& dtype, int threads,
                    std::optional<int> rungs, const std::string& device) {
-  if (dtype != "fp32" && dtype != "bf16") {
-    return absl::InvalidArgumentError(absl::StrCat("dtype is fp32 or bf16, not \"", dtype, "\""));
+  const std::optional<ExecutionDtype> execution = DtypeNamed(dtype);
+  if (!execution.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dtype is fp32, bf16 or int8, not \"", dtype, "\""));
   }
   ElasticLoaderOptions options;
   options.model_dir = model_dir;
   options.cache_dir = model_dir;  // nothing is taken from, or left in, the user's cache
-  options.dtype = dtype == "bf16" ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
+  options.dtype = execution;
   if (rungs.has_value()) options.ladder.rungs = *rungs;
   ASSIGN_OR_RETURN(options.device, cli::OpenDeviceFlag(device));
   ASSIGN_OR_RETURN(const std::unique_ptr<cli::ComputeThread> compute,
@@ -320,7 +322,7 @@ absl::Status Serve(const std::string& model_dir, const std::string& dtype, int t
 
 int main(int argc, char** argv) {
   if (argc < 4 || argc > 6) {
-    std::fputs("usage: engine_bench MODEL_DIR fp32|bf16 THREADS [RUNGS [DEVICE]]\n", stderr);
+    std::fputs("usage: engine_bench MODEL_DIR fp32|bf16|int8 THREADS [RUNGS [DEVICE]]\n", stderr);
     return 2;
   }
   const absl::Status status =

@@ -149,6 +149,26 @@ TEST_F(ServerE2eTest, TheModelDescribesItsLadder) {
   EXPECT_GT(info->ladder(0).latency_size(), 0);
 }
 
+// Or it says at once why not.
+TEST_F(ServerE2eTest, Int8IsServedWhereTheProcessorMultipliesIt) {
+  ServerProcess server({"--dtype", "int8", "--floor", "0.25"});
+  if (!server.AwaitReady()) {
+    EXPECT_THAT(server.process().Log(), HasSubstr("this processor has no products of int8"));
+    return;
+  }
+  const auto client = server.MakeClient();
+  const auto info = client->GetModel("", absl::Seconds(5));
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->dtype(), v1::DTYPE_INT8);
+  EXPECT_THAT(server.process().Log(), HasSubstr("dtype=int8"));
+  EXPECT_THAT(HttpGet(server.http_port(), "/metrics"), HasSubstr("dtype=\"int8\""));
+  const std::string jpeg = TestImage("grey.jpg");
+  const client::ImageInput images[] = {client::EncodedImage{jpeg}};
+  const auto results = client->Embed(images, {});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_TRUE((*results)[0].embedding.ok());
+}
+
 TEST_F(ServerE2eTest, WhatWasAcceptedIsAnsweredWhenItIsToldToStop) {
   ServerProcess server;
   ASSERT_TRUE(server.AwaitReady()) << server.process().Log();

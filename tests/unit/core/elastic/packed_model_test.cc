@@ -1,19 +1,24 @@
-// The forward pass of the processor's own kernels, against ATen's in f32 and bf16.
+// The forward pass of the processor's own kernels in each dtype, against ATen's in f32 and bf16.
 #include "core/elastic/packed_model.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/elastic/elastic_state.h"
 #include "core/elastic/view_forward.h"
+#include "core/kernels/kernels.h"
 #include "tests/testing/orderings.h"
 #include "tests/testing/random_model.h"
 #include "tests/testing/vit_configs.h"
 
 namespace snapvit {
 namespace {
+
+// Of tokens of random models in int8, centred; the least of all was 0.998.
+constexpr double kLeastInt8Cosine = 0.996;
 
 std::vector<NamedVitConfig> Configs() {
   std::vector<NamedVitConfig> configs = FamilyConfigs();
@@ -25,6 +30,13 @@ std::vector<NamedVitConfig> Configs() {
 
 class PackedModelTest : public ::testing::TestWithParam<int> {
  protected:
+  // What the processor has kernels for.
+  std::vector<ExecutionDtype> Dtypes() const {
+    std::vector<ExecutionDtype> dtypes = {ExecutionDtype::kBFloat16, ExecutionDtype::kFloat32};
+    if (PackedModel::Supports(config_, at::kChar)) dtypes.push_back(ExecutionDtype::kInt8);
+    return dtypes;
+  }
+
   void SetUp() override {
     if (!PackedModel::Supports(config_, at::kBFloat16))
       GTEST_SKIP() << "this processor has no kernels";
@@ -83,6 +95,12 @@ class PackedModelTest : public ::testing::TestWithParam<int> {
     return at::cosine_similarity(a.flatten(1), b.flatten(1)).min().item<double>();
   }
 
+  // After subtracting the mean over the images of `expected`, which all have in common.
+  static double LeastCentredCosine(const at::Tensor& a, const at::Tensor& expected) {
+    const at::Tensor mean = expected.mean(0, /*keepdim=*/true);
+    return LeastCosine(a - mean, expected - mean);
+  }
+
   at::Generator generator_ = at::make_generator<at::CPUGeneratorImpl>(4);
   const VitConfig config_ = Configs()[GetParam()].config;
   const ModelFolder folder_ = RandomModel(config_, 11 + GetParam());
@@ -117,35 +135,77 @@ TEST_P(PackedModelTest, EveryRungIsAtensInFloat32) {
   }
 }
 
-TEST_P(PackedModelTest, LeavingDeadRowsOutChangesNothingOfTheOthers) {
-  const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
+// Views of int8 differ from the masked model more than by rounding, as the scales of their rows are
+// those of the units that they keep: what they are to be close to is the same view in f32.
+TEST_P(PackedModelTest, EveryRungInInt8IsCloseToFloat32) {
+  if (!PackedModel::Supports(config_, at::kChar)) GTEST_SKIP() << "no kernels for int8";
+  const auto exact = Elastic(ExecutionDtype::kFloat32, false);
+  const auto packed = Elastic(ExecutionDtype::kInt8, true);
+  ASSERT_TRUE(packed->uses_kernels());
   for (int rung = 0; rung < packed->ladder().size(); ++rung) {
-    const at::Tensor all = RungTokens(*packed, rung, pixels_);
-    for (const int64_t first : {int64_t{1}, int64_t{2}, all.size(1) - 1}) {
-      EXPECT_TRUE(RungTokens(*packed, rung, pixels_, first).equal(all.narrow(1, 0, first)))
-          << rung << ", " << first;
+    const double cosine =
+        LeastCentredCosine(RungTokens(*packed, rung, pixels_), RungTokens(*exact, rung, pixels_));
+    EXPECT_GE(cosine, kLeastInt8Cosine) << rung;
+  }
+}
+
+// What processors without kernels for bf16 run.
+TEST_P(PackedModelTest, Int8BesideFloat32IsCloseToIt) {
+  if (CpuInt8Kernels<float>() == nullptr) GTEST_SKIP() << "no kernels for int8 beside f32";
+  const auto exact = Elastic(ExecutionDtype::kFloat32, true);
+  const UnitRanking ranking(ordering_);
+  PermutedWeights weights = *Permute(folder_.weights, &ranking, at::kFloat);
+  std::vector<KeepCounts> views;
+  for (const Rung& rung : exact->ladder().rungs()) views.push_back(rung.keep);
+  const CorrectionSet corrections =
+      *CorrectionSet::Create(weights, ranking, ordering_.corrections, CorrectionMode::kFull, views);
+  const auto packed = *PackedModel::Create(weights, corrections, at::kChar);
+  for (size_t rung = 0; rung < views.size(); ++rung) {
+    const std::vector<const KeepCounts*> of_images(pixels_.size(0), &views[rung]);
+    const at::Tensor tokens = packed->Tokens(of_images, pixels_, config_.tokens());
+    const double cosine =
+        LeastCentredCosine(tokens, RungTokens(*exact, static_cast<int>(rung), pixels_));
+    EXPECT_GE(cosine, kLeastInt8Cosine) << rung;
+    EXPECT_LT(cosine, 0.999999) << "this is not int8";
+  }
+}
+
+TEST_P(PackedModelTest, LeavingDeadRowsOutChangesNothingOfTheOthers) {
+  for (const ExecutionDtype dtype : Dtypes()) {
+    SCOPED_TRACE(DtypeName(dtype));
+    const auto packed = Elastic(dtype, true);
+    for (int rung = 0; rung < packed->ladder().size(); ++rung) {
+      const at::Tensor all = RungTokens(*packed, rung, pixels_);
+      for (const int64_t first : {int64_t{1}, int64_t{2}, all.size(1) - 1}) {
+        EXPECT_TRUE(RungTokens(*packed, rung, pixels_, first).equal(all.narrow(1, 0, first)))
+            << rung << ", " << first;
+      }
     }
   }
 }
 
 TEST_P(PackedModelTest, BatchSizeAndThreadsChangeNothing) {
-  const auto packed = Elastic(ExecutionDtype::kBFloat16, true);
-  const int rung = packed->ladder().size() / 2;
   const int threads = at::get_num_threads();
-  at::set_num_threads(1);
-  const at::Tensor expected = RungTokens(*packed, rung, pixels_);
-  for (int64_t i = 0; i < pixels_.size(0); ++i) {
-    EXPECT_TRUE(RungTokens(*packed, rung, pixels_.narrow(0, i, 1)).equal(expected.narrow(0, i, 1)));
+  for (const ExecutionDtype dtype : Dtypes()) {
+    SCOPED_TRACE(DtypeName(dtype));
+    const auto packed = Elastic(dtype, true);
+    const int rung = packed->ladder().size() / 2;
+    at::set_num_threads(1);
+    const at::Tensor expected = RungTokens(*packed, rung, pixels_);
+    for (int64_t i = 0; i < pixels_.size(0); ++i) {
+      const at::Tensor alone = RungTokens(*packed, rung, pixels_.narrow(0, i, 1));
+      EXPECT_TRUE(alone.equal(expected.narrow(0, i, 1))) << i;
+    }
+    at::set_num_threads(3);
+    EXPECT_TRUE(RungTokens(*packed, rung, pixels_).equal(expected));
   }
-  at::set_num_threads(3);
-  EXPECT_TRUE(RungTokens(*packed, rung, pixels_).equal(expected));
   at::set_num_threads(threads);
 }
 
 TEST_P(PackedModelTest, AMixedBatchIsEachImageAtItsRung) {
   const int threads = at::get_num_threads();
   for (const bool kernels : {false, true}) {
-    const auto model = Elastic(ExecutionDtype::kBFloat16, kernels);
+    const auto model = Elastic(kernels ? Dtypes().back() : ExecutionDtype::kBFloat16, kernels);
     const int last = model->ladder().size() - 1;
     const std::vector<int> rungs = {last, 0, last / 2, 0, last - 1};
     for (const int of_threads : {1, 2, 3}) {
@@ -167,7 +227,7 @@ TEST_P(PackedModelTest, AMixedBatchIsEachImageAtItsRung) {
 TEST_P(PackedModelTest, ABatchMayHaveMoreViewsThanAPass) {
   const int threads = at::get_num_threads();
   const at::Tensor pixels = at::cat({pixels_, 2 * pixels_});
-  for (const ExecutionDtype dtype : {ExecutionDtype::kBFloat16, ExecutionDtype::kFloat32}) {
+  for (const ExecutionDtype dtype : Dtypes()) {
     const auto model = Elastic(dtype, true);
     std::vector<int> rungs;
     for (int64_t i = 0; i < pixels.size(0); ++i) {
@@ -183,6 +243,21 @@ TEST_P(PackedModelTest, ABatchMayHaveMoreViewsThanAPass) {
     }
   }
   at::set_num_threads(threads);
+}
+
+TEST_P(PackedModelTest, Int8WithoutKernelsSaysWhatIsInItsWay) {
+  ElasticModel::Options options;
+  options.dtype = ExecutionDtype::kInt8;
+  options.kernels = false;
+  const absl::Status status = ElasticModel::Create(folder_, ordering_, options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("int8"));
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("expected fp32"));
+  VitConfig config = config_;
+  config.head_dim = kLargestHead + 2;
+  EXPECT_EQ(CheckDtypeRuns(ExecutionDtype::kInt8, config).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(CheckDtypeRuns(ExecutionDtype::kFloat32, config).ok());
 }
 
 TEST_P(PackedModelTest, TakesTheMemoryOfOneModelInBfloat16) {
@@ -205,6 +280,11 @@ TEST(PackedModel, OfAUsualSizeTakesFivePercentMoreThanItsParametersAtMost) {
   ASSERT_TRUE(model->uses_kernels());
   EXPECT_LE(static_cast<double>(model->weight_bytes()),
             1.05 * 2 * static_cast<double>(model->parameters()));
+  if (!PackedModel::Supports(VitSmall16(), at::kChar)) return;
+  options.dtype = ExecutionDtype::kInt8;
+  const auto int8 = *ElasticModel::Create(RandomModel(VitSmall16(), 1), std::nullopt, options);
+  EXPECT_LE(static_cast<double>(int8->weight_bytes()),
+            0.55 * static_cast<double>(model->weight_bytes()));
 }
 
 }  // namespace

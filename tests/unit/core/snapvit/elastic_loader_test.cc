@@ -8,6 +8,7 @@
 
 #include "core/base/status_macros.h"
 #include "core/elastic/packed_model.h"
+#include "core/snapvit/dtype_choice.h"
 #include "tests/testing/orderings.h"
 #include "tests/testing/vit_configs.h"
 
@@ -214,6 +215,31 @@ TEST_F(ElasticLoaderTest, AnOpenDtypeIsFloat32WhereBfloat16WasFoundWanting) {
   }
   EXPECT_EQ(found, 1);
   EXPECT_EQ((*Open())->dtype(), ExecutionDtype::kFloat32);
+}
+
+TEST_F(ElasticLoaderTest, Int8IsCloseToFloat32AndNeverChosen) {
+  const auto config = (*ElasticLoader::Create(options_))->config();
+  if (!PackedModel::Supports(config, at::kChar)) {
+    options_.dtype = ExecutionDtype::kInt8;
+    const absl::Status status = ElasticLoader::Create(options_).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("int8"));
+    return;
+  }
+  options_.ordering_file = Import(1);
+  const auto source = *OpenCalibration(kImages, 16, Preprocessing(), 1);
+  const auto exact = *Open();
+  options_.dtype = ExecutionDtype::kInt8;
+  const auto int8 = *Open();
+  EXPECT_EQ(int8->dtype(), ExecutionDtype::kInt8);
+  EXPECT_THAT(std::string(int8->kernels()), ::testing::AnyOf(HasSubstr("INT8"), HasSubstr("VNNI")));
+  EXPECT_LT(static_cast<double>(int8->weight_bytes()), 0.35 * exact->weight_bytes());
+  const DtypeComparison comparison =
+      Compare(*EmbeddingsToCompare(*int8, *source), *EmbeddingsToCompare(*exact, *source));
+  EXPECT_GE(comparison.dense, 0.99);
+  EXPECT_GE(comparison.smallest, 0.99);
+  options_.dtype = std::nullopt;
+  EXPECT_NE((*Open())->dtype(), ExecutionDtype::kInt8);
 }
 
 TEST_F(ElasticLoaderTest, ADamagedComparisonOfDtypesIsMadeAgain) {
