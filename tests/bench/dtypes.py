@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Times the engine in its dtypes beside one another: batches by engine_bench, one of each dtype in turn, so that
-what else the machine does falls on all of them. Prints the median milliseconds, how much faster each dtype is than the first, and the
-bytes of the weights.
+"""Times the engine in its dtypes beside one another: batches by engine_bench, one of each dtype in turn, so that what
+else the machine does falls on all of them. Prints the median milliseconds, how much faster each dtype is than the
+first, and the bytes of the weights.
 
     dtypes.py MODEL_DIR --dtypes bf16,int8 --budgets 1,0.75,0.5 --batches 1,8 --threads 2 --rounds 40
 """
@@ -20,14 +20,13 @@ IDLE_S = 0.05
 
 
 class Engine:
-    """One engine_bench, which a dtype may share with others under another program (PROGRAM:DTYPE)."""
+    """One engine_bench: the release build's, or PROGRAM's of PROGRAM:DTYPE."""
 
     def __init__(self, name: str, model: str, threads: int) -> None:
         self.name = name
         program, _, dtype = name.rpartition(":")
-        self._process = subprocess.Popen(
-            [program or str(ENGINE_BENCH), model, dtype, str(threads)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        command = [program or str(ENGINE_BENCH), model, dtype, str(threads)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, line: str) -> dict:
         print(line, file=self._process.stdin, flush=True)

@@ -97,6 +97,21 @@ TEST_F(CommandLineTest, AtBudgetOneNoOrderingIsReadOrMade) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/cache/ordering.safetensors"));
 }
 
+TEST_F(CommandLineTest, Int8FindsTheSameLabelOrSaysWhyNot) {
+  const CommandLineRun exact = RunOnDemo("classify", {image_, "--json"});
+  const CommandLineRun int8 = RunOnDemo("classify", {image_, "--dtype", "int8", "--json"});
+  if (int8.status == 2) {
+    EXPECT_THAT(int8.err, HasSubstr("no products of int8"));
+    return;
+  }
+  const auto expected = exact.json()["results"][0]["labels"][0];
+  const auto label = int8.json()["results"][0]["labels"][0];
+  EXPECT_EQ(label["label"], expected["label"]);
+  EXPECT_NEAR(label["score"].get<double>(), expected["score"].get<double>(), 0.05);
+  EXPECT_NE(label["score"], expected["score"]) << "this is not int8";
+  EXPECT_THAT(RunOnDemo("classify", {image_, "--dtype", "int4"}).err, HasSubstr("int8"));
+}
+
 TEST_F(CommandLineTest, BudgetsAreServedFromTheOrdering) {
   for (const char* budget : {"0.5", "50%", "sparsity:0.5", "mlp:.5/heads:.3", "0.18gflops"}) {
     const CommandLineRun run = RunOnDemo(
