@@ -15,9 +15,9 @@ namespace {
 using Options = ServerOptions;
 
 constexpr Choice<DtypeChoice> kDtypes[] = {{"auto", DtypeChoice::kAuto},
-                                            {"fp32", DtypeChoice::kFp32},
-                                            {"bf16", DtypeChoice::kBf16},
-                                            {"int8", DtypeChoice::kInt8}};
+                                           {"fp32", DtypeChoice::kFp32},
+                                           {"bf16", DtypeChoice::kBf16},
+                                           {"int8", DtypeChoice::kInt8}};
 constexpr Choice<OrderAtStart> kOrderAtStart[] = {{"wait", OrderAtStart::kWait},
                                                   {"background", OrderAtStart::kBackground},
                                                   {"never", OrderAtStart::kNever}};

@@ -63,7 +63,11 @@ at::Tensor TokensByAten(const ElasticModel::State& state, std::span<const int> r
 
 }  // namespace
 
-absl::Status CheckDtypeRuns(ExecutionDtype dtype, const VitConfig& config) {
+absl::Status CheckDtypeRuns(ExecutionDtype dtype, const VitConfig& config, bool on_gpu) {
+  if (dtype == ExecutionDtype::kInt8 && on_gpu) {
+    return absl::FailedPreconditionError(
+        "dtype int8 is for the CPU's own kernels, not for a GPU, expected fp32, bf16 or auto");
+  }
   if (dtype != ExecutionDtype::kInt8 || PackedModel::Supports(config, at::kChar)) {
     return absl::OkStatus();
   }
@@ -92,15 +96,16 @@ ElasticModel::~ElasticModel() = default;
 
 absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticModel::Create(
     const ModelFolder& folder, std::optional<Ordering> ordering, const Options& options) {
-  RETURN_IF_ERROR(CheckDtypeRuns(options.dtype, folder.config));
+  RETURN_IF_ERROR(
+      CheckDtypeRuns(options.dtype, folder.config,
+                     options.cuda.has_value() || !folder.weights.patch.weight.is_cpu()));
   const at::ScalarType dtype = ScalarType(options.dtype);
   const bool packed = options.kernels && !options.cuda.has_value() &&
                       folder.weights.patch.weight.is_cpu() &&
                       PackedModel::Supports(folder.config, dtype);
   if (options.dtype == ExecutionDtype::kInt8 && !packed) {
     return absl::FailedPreconditionError(
-        "dtype int8 is for the CPU's own kernels, not for LibTorch or a GPU, expected fp32 or "
-        "bf16");
+        "dtype int8 is for the CPU's own kernels, not for LibTorch, expected fp32 or bf16");
   }
   if (ordering.has_value()) {
     RETURN_IF_ERROR(CheckOrderingFits(*ordering, folder.config, ordering->model_fingerprint));

@@ -27,7 +27,7 @@ struct ModelFolder;
 
 // FAILED_PRECONDITION if such a model cannot be run in `dtype` here: what is in its way. Only int8
 // asks for something.
-absl::Status CheckDtypeRuns(ExecutionDtype dtype, const VitConfig& config);
+absl::Status CheckDtypeRuns(ExecutionDtype dtype, const VitConfig& config, bool on_gpu);
 
 // Immutable after creation: shared by all requests that were admitted while it was current, and
 // released with the last.

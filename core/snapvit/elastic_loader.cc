@@ -129,7 +129,7 @@ absl::StatusOr<std::unique_ptr<ElasticLoader>> ElasticLoader::Create(
   state->options = options;
   ASSIGN_OR_RETURN(state->folder, LoadModelFolder(options.model_dir));
   if (options.dtype.has_value()) {
-    RETURN_IF_ERROR(CheckDtypeRuns(*options.dtype, state->folder.config));
+    RETURN_IF_ERROR(CheckDtypeRuns(*options.dtype, state->folder.config, state->OnGpu()));
   }
   if (!options.model_name.empty()) state->folder.name = options.model_name;
   const std::string root = options.cache_dir.empty() ? DefaultCacheRoot() : options.cache_dir;

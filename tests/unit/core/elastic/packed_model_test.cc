@@ -255,9 +255,12 @@ TEST_P(PackedModelTest, Int8WithoutKernelsSaysWhatIsInItsWay) {
   EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("expected fp32"));
   VitConfig config = config_;
   config.head_dim = kLargestHead + 2;
-  EXPECT_EQ(CheckDtypeRuns(ExecutionDtype::kInt8, config).code(),
+  EXPECT_EQ(CheckDtypeRuns(ExecutionDtype::kInt8, config, false).code(),
             absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(CheckDtypeRuns(ExecutionDtype::kFloat32, config).ok());
+  EXPECT_THAT(
+      std::string(CheckDtypeRuns(ExecutionDtype::kInt8, config_, /*on_gpu=*/true).message()),
+      ::testing::HasSubstr("not for a GPU"));
+  EXPECT_TRUE(CheckDtypeRuns(ExecutionDtype::kFloat32, config, /*on_gpu=*/true).ok());
 }
 
 TEST_P(PackedModelTest, TakesTheMemoryOfOneModelInBfloat16) {
