@@ -201,7 +201,7 @@ constexpr OptionRow kTable[] = {
      "Where the ordering is computed and the model runs; auto: the first GPU if there is a usable one, else the CPU.",
      SetDevice, GetDevice},
     {kModel, "dtype", "auto|fp32|bf16|int8",
-     "Precision of the computation; auto: bf16 where the processor or the GPU multiplies it and embeddings stay the same, else fp32. int8: weights in half the memory of bf16, and faster; asks for AMX, AVX-512 VNNI or AVX-VNNI.",
+     "Precision of the computation; auto: bf16 where that is faster and embeddings stay the same, else fp32. int8: weights in half the memory of bf16, and faster; asks for AMX, AVX-512 VNNI or AVX-VNNI.",
      [](std::string_view t, Options& o) { return ParseChoice(t, kDtypes, o.dtype); },
      [](const Options& o) { return ChoiceName(kDtypes, o.dtype); }},
 

@@ -7,10 +7,12 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "core/base/file.h"
 #include "core/base/sha256.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/packed_model.h"
+#include "core/kernels/bf16_speed.h"
 #include "core/model/fingerprint.h"
 #include "core/model/model_folder.h"
 #include "core/model/torch_device.h"
@@ -82,7 +84,8 @@ struct ElasticLoader::State {
     return copy;
   }
   bool Bfloat16IsFast() const {
-    return OnGpu() || PackedModel::Supports(folder.config, at::kBFloat16);
+    return OnGpu() ||
+           (PackedModel::Supports(folder.config, at::kBFloat16) && Bfloat16SpeedUp() > 1);
   }
   // What fidelity is measured in: if the choice is open, what it will most likely be.
   ExecutionDtype Dtype() const {
@@ -232,7 +235,12 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::Load(
     return LoadAs(*state_->options.dtype, std::move(ordering));
   }
   if (!state_->Bfloat16IsFast()) {
-    if (why != nullptr) *why = "this processor has no kernels for bf16";
+    if (why != nullptr) {
+      *why = Bfloat16SpeedUp() == 0
+                 ? std::string("this processor has no kernels for bf16")
+                 : absl::StrFormat("bf16 is %.2f times as fast as f32 on this processor",
+                                   Bfloat16SpeedUp());
+    }
     return LoadAs(ExecutionDtype::kFloat32, std::move(ordering));
   }
   return LoadWithBestDtype(std::move(ordering), why);

@@ -34,8 +34,8 @@ struct ElasticLoaderOptions {
   // process.
   OpenedDevice device;
   int streams = 1;  // of a GPU: ElasticModel::Options
-  // Nothing: bf16 where it is fast, on GPUs and by the processor's kernels for it, and changes
-  // embeddings little (dtype_choice.h), else f32.
+  // Nothing: bf16 where it is faster, on GPUs and on processors whose kernels for it are
+  // (core/kernels/bf16_speed.h), and changes embeddings little (dtype_choice.h), else f32.
   std::optional<ExecutionDtype> dtype = ExecutionDtype::kFloat32;
   // Whether an ordering without corrections or fidelity (an imported one) lacks anything at all.
   bool complete_orderings = true;
