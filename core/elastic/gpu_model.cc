@@ -19,6 +19,12 @@ namespace {
 
 using Composition = GpuModel::Composition;
 
+// A capture takes about as long as so many runs. Batches of one rung come again, warm-ups see to
+// that; of several rungs most do not.
+constexpr int64_t kRunsBeforeCapture = 8;
+// Compositions without a graph whose runs are counted.
+constexpr size_t kMostRemembered = 512;
+
 int64_t ImagesOf(const Composition& composition) {
   int64_t images = 0;
   for (const auto& [rung, count] : composition.images) images += count;
@@ -88,17 +94,16 @@ class GpuModel::Stream {
     pixels_.narrow(0, 0, pixels.size(0)).copy_(pixels, /*non_blocking=*/true);
   }
 
-  // What the composition is to this stream, which remembers it.
-  enum class Use { kFirst, kAgain, kGraph };
+  // How a batch of the composition is computed best; remembers that it came.
+  enum class Use { kRun, kCapture, kReplay };
   Use Recognise(const Composition& composition) {
     const auto [at, is_new] = entries_.try_emplace(composition);
     Entry& entry = at->second;
-    entry.last_use = ++uses_;
-    if (entry.graph.has_value()) return Use::kGraph;
-    // What could not be captured is run as if it were new.
-    const Use use = is_new || entry.failed ? Use::kFirst : Use::kAgain;
-    if (is_new && entries_.size() > options_.most_graphs) RemoveLeastRecent();
-    return use;
+    entry.last_use = ++clock_;
+    if (entry.graph.has_value()) return Use::kReplay;
+    if (is_new && entries_.size() - graphs_ > kMostRemembered) RemoveLeastRecent(/*graphs=*/false);
+    const int64_t enough = composition.images.size() == 1 ? 1 : kRunsBeforeCapture;
+    return !entry.failed && entry.runs++ >= enough ? Use::kCapture : Use::kRun;
   }
 
   // Both compute the stream's pixels into its tokens.
@@ -125,7 +130,7 @@ class GpuModel::Stream {
     entry.failed = !graph.ok();
     if (!graph.ok()) return graph.status();
     entry.graph.emplace(*std::move(graph));
-    ++graphs_;
+    if (++graphs_ > options_.most_graphs) RemoveLeastRecent(/*graphs=*/true);
     return absl::OkStatus();
   }
 
@@ -141,7 +146,8 @@ class GpuModel::Stream {
  private:
   struct Entry {
     uint64_t last_use = 0;
-    bool failed = false;
+    int64_t runs = 0;     // without a graph
+    bool failed = false;  // to become one
     std::optional<CudaModule::Graph> graph;
   };
 
@@ -153,12 +159,15 @@ class GpuModel::Stream {
     return AtenTokens(weights_, groups, pixels, composition.first_tokens, &module_);
   }
 
-  void RemoveLeastRecent() {
-    const auto least = std::min_element(
-        entries_.begin(), entries_.end(),
-        [](const auto& a, const auto& b) { return a.second.last_use < b.second.last_use; });
-    if (least->second.graph.has_value()) --graphs_;
+  // Of those that are graphs, or of those that are not.
+  void RemoveLeastRecent(bool graphs) {
+    auto least = entries_.end();
+    for (auto at = entries_.begin(); at != entries_.end(); ++at) {
+      if (at->second.graph.has_value() != graphs) continue;
+      if (least == entries_.end() || at->second.last_use < least->second.last_use) least = at;
+    }
     entries_.erase(least);
+    if (graphs) --graphs_;
   }
 
   const PermutedWeights& weights_;
@@ -170,7 +179,7 @@ class GpuModel::Stream {
   at::Tensor host_pixels_, pixels_;  // [most_images, 3, H, W], page-locked and on the GPU
   at::Tensor tokens_;                // room for [most_images, N, D]
   std::map<Composition, Entry> entries_;
-  uint64_t uses_ = 0;
+  uint64_t clock_ = 0;  // counts uses
   std::atomic<size_t> graphs_ = 0;
 };
 
@@ -240,7 +249,7 @@ void GpuModel::Session::CaptureOnFreeStreams(const Composition& composition) {
   std::vector<std::unique_ptr<Session>> others;
   while (Stream* const stream = model_.TakeIfFree()) {
     others.emplace_back(new Session(model_, stream));
-    if (stream->Recognise(composition) == Stream::Use::kGraph) continue;
+    if (stream->Recognise(composition) == Stream::Use::kReplay) continue;
     model_.NoteCapture(Guard([&] { return stream->Capture(composition); }));
   }
   while (!others.empty()) others.pop_back();  // each had become the present stream in turn
@@ -255,14 +264,14 @@ at::Tensor GpuModel::Session::Tokens(std::span<const int> rungs, const at::Tenso
   if (images > model_.most_images_) return stream_->RunLarge(composition, pixels);
   stream_->TakePixels(pixels);
   switch (stream_->Recognise(composition)) {
-    case Stream::Use::kFirst:
+    case Stream::Use::kRun:
       stream_->Run(composition);
       break;
-    case Stream::Use::kAgain:
+    case Stream::Use::kCapture:
       model_.NoteCapture(stream_->Capture(composition));
       CaptureOnFreeStreams(composition);
       break;
-    case Stream::Use::kGraph:
+    case Stream::Use::kReplay:
       stream_->Replay(composition);
       break;
   }

@@ -1,6 +1,7 @@
 // GpuModel: views of a model on a GPU, run as CUDA graphs. A forward of a ViT is hundreds of short
 // kernels: launching them one by one takes the CPU longer than the GPU needs for a small batch. A
-// graph launches them at once; there is one for each composition of a batch that comes again.
+// graph launches them at once; there is one for each composition of a batch that comes again: the
+// second time, if all images are at one rung, or often.
 #ifndef SNAPVIT_CORE_ELASTIC_GPU_MODEL_H_
 #define SNAPVIT_CORE_ELASTIC_GPU_MODEL_H_
 

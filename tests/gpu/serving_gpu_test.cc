@@ -81,7 +81,7 @@ TEST_F(ServingGpuTest, MixedBatchesAndFirstTokensEqualTheCpu) {
   const auto model = Served(folder, ExecutionDtype::kFloat32);
   const int dense = host->ladder().dense();
   const std::vector<int> rungs = {0, 0, 2, dense / 2, dense, dense};
-  for (uint64_t use = 0; use < 3; ++use) {
+  for (uint64_t use = 0; use < 11; ++use) {  // the last ones by a graph
     for (const int64_t first : {int64_t{1}, int64_t{config.tokens()}}) {
       const at::Tensor pixels = Pixels(config, 6, use);
       EXPECT_LE(RelativeError(Tokens(*model, rungs, pixels, first),
@@ -90,6 +90,8 @@ TEST_F(ServingGpuTest, MixedBatchesAndFirstTokensEqualTheCpu) {
           << "use " << use;
     }
   }
+  EXPECT_EQ(model->graphs(), 2U);
+  EXPECT_TRUE(model->graph_failure().ok()) << model->graph_failure();
 }
 
 TEST_F(ServingGpuTest, Bfloat16GraphsStayCloseToFloat32) {

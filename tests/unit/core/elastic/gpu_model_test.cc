@@ -112,7 +112,7 @@ TEST_P(GpuModelTest, ABatchOfSeveralRungsEqualsItsImagesAlone) {
   const std::vector<std::vector<int>> batches = {
       {0, 0, 1, dense}, {dense, 0}, {0, 1, 2, 2, dense, dense, dense}};
   for (const std::vector<int>& rungs : batches) {
-    for (int use = 0; use < 3; ++use) {
+    for (int use = 0; use < 11; ++use) {  // the last ones by a graph
       const at::Tensor pixels = Pixels(static_cast<int64_t>(rungs.size()));
       const at::Tensor mixed = Tokens(*model, rungs, pixels, config_.tokens());
       for (size_t i = 0; i < rungs.size(); ++i) {
@@ -197,6 +197,31 @@ TEST_F(GpuGraphsTest, SizesOfABucketShareAGraph) {
   EXPECT_EQ(Run(*gpu, 0, 6), 6);
   EXPECT_EQ(gpu->graphs(), 1U);
   EXPECT_EQ(Run(*gpu, 0, 5), 5);
+}
+
+// Of several rungs there are many: most never come again, and none may push out those that do.
+TEST_F(GpuGraphsTest, ABatchOfSeveralRungsBecomesAGraphOnceItHasComeOften) {
+  const auto gpu = Gpu({});
+  const auto run = [&](std::vector<int> rungs) {
+    GpuModel::Session session(*gpu);
+    const at::Tensor pixels = session.HostPixels(static_cast<int64_t>(rungs.size())).fill_(1);
+    session.Tokens(rungs, pixels, 1);
+  };
+  for (int use = 0; use < 3; ++use) run({0, 0, 1});
+  EXPECT_EQ(gpu->graphs(), 0U);
+  for (int use = 0; use < 6; ++use) run({0, 0, 1});
+  EXPECT_EQ(gpu->graphs(), 1U);
+  Run(*gpu, 0, 4);
+  Run(*gpu, 0, 4);
+  EXPECT_EQ(gpu->graphs(), 2U);
+  for (int images = 1; images < 40; ++images) {
+    for (int other = 1; other < 20; ++other) {
+      std::vector<int> rungs(images, 0);
+      rungs.resize(images + other, 1);
+      if (images + other <= 40) run(rungs);
+    }
+  }
+  EXPECT_EQ(gpu->graphs(), 2U);
 }
 
 // A warm-up has one stream, and must not leave the capturing of the others to requests.
