@@ -70,11 +70,18 @@ function(snapvit_test name)
   else()
     snapvit_precompiled(${name} test)
   endif()
-  # Tests run side by side, one a core: threads of LibTorch would only wait for each other.
-  set(_properties TIMEOUT 300
-      ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/testing/tsan_suppressions.txt;GOMP_SPINCOUNT=0;OMP_NUM_THREADS=1")
+  set(_properties TIMEOUT 300)
   if(arg_LABELS)
     list(APPEND _properties LABELS "${arg_LABELS}")
   endif()
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${_properties})
+  # Tests run side by side, one a core: threads of LibTorch would only wait for each other. Set when ctest reads the
+  # discovered tests: as one of the properties above a list falls apart, and all but its first variable is lost.
+  file(CONFIGURE OUTPUT ${name}_environment.cmake CONTENT [[
+if(@name@_TESTS)
+  set_tests_properties(${@name@_TESTS} PROPERTIES ENVIRONMENT
+    "TSAN_OPTIONS=suppressions=@CMAKE_SOURCE_DIR@/tests/testing/tsan_suppressions.txt;GOMP_SPINCOUNT=0;OMP_NUM_THREADS=1")
+endif()
+]] @ONLY)
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}_environment.cmake)
 endfunction()
