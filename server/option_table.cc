@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/status_macros.h"
+#include "core/scheduling/baseline_policies.h"
 #include "server/option_values.h"
 
 namespace snapvit {
@@ -14,23 +15,23 @@ namespace {
 
 using Options = ServerOptions;
 
-constexpr Choice<DtypeChoice> kDtypes[] = {{"auto", DtypeChoice::kAuto},
-                                           {"fp32", DtypeChoice::kFp32},
-                                           {"bf16", DtypeChoice::kBf16},
-                                           {"int8", DtypeChoice::kInt8}};
-constexpr Choice<OrderAtStart> kOrderAtStart[] = {{"wait", OrderAtStart::kWait},
-                                                  {"background", OrderAtStart::kBackground},
-                                                  {"never", OrderAtStart::kNever}};
-constexpr Choice<WarmupMode> kWarmups[] = {
+constexpr EnumName<DtypeChoice> kDtypes[] = {{"auto", DtypeChoice::kAuto},
+                                             {"fp32", DtypeChoice::kFp32},
+                                             {"bf16", DtypeChoice::kBf16},
+                                             {"int8", DtypeChoice::kInt8}};
+constexpr EnumName<OrderAtStart> kOrderAtStart[] = {{"wait", OrderAtStart::kWait},
+                                                    {"background", OrderAtStart::kBackground},
+                                                    {"never", OrderAtStart::kNever}};
+constexpr EnumName<WarmupMode> kWarmups[] = {
     {"off", WarmupMode::kOff}, {"fast", WarmupMode::kFast}, {"full", WarmupMode::kFull}};
-constexpr Choice<LogLevel> kLogLevels[] = {{"debug", LogLevel::kDebug},
-                                           {"info", LogLevel::kInfo},
-                                           {"warning", LogLevel::kWarning},
-                                           {"error", LogLevel::kError}};
-constexpr Choice<TlsClientAuth> kTlsClientAuths[] = {{"require", TlsClientAuth::kRequire},
-                                                     {"request", TlsClientAuth::kRequest}};
-constexpr Choice<LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
-                                             {"json", LogFormat::kJson}};
+constexpr EnumName<LogLevel> kLogLevels[] = {{"debug", LogLevel::kDebug},
+                                             {"info", LogLevel::kInfo},
+                                             {"warning", LogLevel::kWarning},
+                                             {"error", LogLevel::kError}};
+constexpr EnumName<TlsClientAuth> kTlsClientAuths[] = {{"require", TlsClientAuth::kRequire},
+                                                       {"request", TlsClientAuth::kRequest}};
+constexpr EnumName<LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
+                                               {"json", LogFormat::kJson}};
 
 template <typename T>
 absl::Status SetWhole(std::string_view text, int64_t low, int64_t high, T& value) {
@@ -64,6 +65,15 @@ std::string GetDevice(const Options& o) {
   if (o.device.kind == DeviceRequest::Kind::kAuto) return "auto";
   const bool cpu = o.device.kind == DeviceRequest::Kind::kCpu;
   return Device{cpu ? Device::Kind::kCpu : Device::Kind::kCuda, o.device.index}.ToString();
+}
+
+absl::Status SetPolicy(std::string_view text, Options& o) {
+  if (!MakePolicy(text, /*workers=*/1, /*max_batch=*/1).ok()) {
+    return BadValue(
+        text, "elastic, slackfit, slackfit:MS, max-accuracy, max-batch, lowest or fixed:RUNG");
+  }
+  o.policy = std::string(text);
+  return absl::OkStatus();
 }
 
 absl::Status SetCorrections(std::string_view text, Options& o) {
@@ -250,11 +260,7 @@ constexpr OptionRow kTable[] = {
      [](const Options& o) { return ChoiceName(kWarmups, o.warmup); }},
     {kExecution, "policy", "elastic|slackfit|slackfit:MS|max-accuracy|max-batch|lowest|fixed:RUNG",
      "How rungs and batches are chosen. All but elastic are there to compare with (docs/scheduling.md): they know no tenants.",
-     [](std::string_view t, Options& o) {
-       o.policy = std::string(t);
-       return absl::OkStatus();
-     },
-     [](const Options& o) { return o.policy; }},
+     SetPolicy, [](const Options& o) { return o.policy; }},
 
     {kListeners, "listen", "HOST:PORT", "gRPC listener. Port 0 takes a free one.",
      [](std::string_view t, Options& o) { return SetHostPort(t, o.listen); },

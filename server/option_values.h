@@ -37,15 +37,15 @@ absl::Status ParseText(std::string_view text, std::string& value);
 
 // Names of an enum's values.
 template <typename E>
-struct Choice {
+struct EnumName {
   const char* name;
   E value;
 };
 
 template <typename E, size_t N>
-absl::Status ParseChoice(std::string_view text, const Choice<E> (&choices)[N], E& value) {
+absl::Status ParseChoice(std::string_view text, const EnumName<E> (&choices)[N], E& value) {
   std::string expected;
-  for (const Choice<E>& choice : choices) {
+  for (const EnumName<E>& choice : choices) {
     if (text == choice.name) {
       value = choice.value;
       return absl::OkStatus();
@@ -56,8 +56,8 @@ absl::Status ParseChoice(std::string_view text, const Choice<E> (&choices)[N], E
 }
 
 template <typename E, size_t N>
-std::string ChoiceName(const Choice<E> (&choices)[N], E value) {
-  for (const Choice<E>& choice : choices) {
+std::string ChoiceName(const EnumName<E> (&choices)[N], E value) {
+  for (const EnumName<E>& choice : choices) {
     if (choice.value == value) return choice.name;
   }
   return "";

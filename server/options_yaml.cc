@@ -6,10 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "server/printable_text.h"
 #include "server/yaml_document.h"
 
 namespace snapvit {
 namespace {
+
+constexpr size_t kMostShown = 100;  // bytes of a text in a message
 
 absl::Status At(const std::string& path, int line, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat(path, ":", line, ": ", what));
@@ -31,6 +34,12 @@ absl::StatusOr<std::vector<YamlEntry>> ReadEntries(const std::string& content,
     YamlEntry entry{pair.first.Scalar(), "", line};
     if (!pair.second.IsScalar()) {
       return At(path, line, absl::StrCat(entry.key, " has no plain value, expected KEY: VALUE"));
+    }
+    // "?" and "!" are what the parser calls plain and quoted text.
+    if (const std::string& tag = pair.second.Tag(); tag != "?" && tag != "!") {
+      return At(path, line,
+                absl::StrCat(entry.key, " has the tag ", PrintableText(tag, kMostShown),
+                             ", expected KEY: VALUE"));
     }
     entry.value = pair.second.Scalar();
     const auto [first, inserted] = lines.emplace(entry.key, line);

@@ -144,8 +144,8 @@ absl::Status SetStrict(const YAML::Node& node, TenantPolicy& policy) {
 }
 
 absl::Status SetPriority(const YAML::Node& node, TenantPolicy& policy) {
-  constexpr Choice<PriorityClass> kClasses[] = {{"interactive", PriorityClass::kInteractive},
-                                                {"batch", PriorityClass::kBatch}};
+  constexpr EnumName<PriorityClass> kClasses[] = {{"interactive", PriorityClass::kInteractive},
+                                                  {"batch", PriorityClass::kBatch}};
   if (!node.IsScalar()) return Expected(node, "one of interactive, batch");
   return ParseChoice(node.Scalar(), kClasses, policy.priority);
 }

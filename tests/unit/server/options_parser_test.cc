@@ -150,6 +150,17 @@ TEST_F(OptionsFile, RefusesWhatIsNotOneMappingOfPlainValues) {
   EXPECT_THAT(ErrorOf(Parse({"--config", Write("[model] ,")})), HasSubstr("one document"));
 }
 
+// A tag takes the value's place: "policy: !elastic" has none.
+TEST_F(OptionsFile, TagsAreErrorsAndQuotesAreNot) {
+  const std::string tagged = Write("model: m\npolicy: !elastic\n");
+  EXPECT_THAT(ErrorOf(Parse({"--config", tagged})),
+              HasSubstr(":2: policy has the tag !elastic, expected KEY: VALUE"));
+  const std::string quoted = Write("model: 'm'\npolicy: \"lowest\"\n");
+  EXPECT_EQ(Parse({"--config", quoted}).value().options.policy, "lowest");
+  const std::string empty = Write("model: m\npolicy: ''\n");
+  EXPECT_THAT(ErrorOf(Parse({"--config", empty})), HasSubstr(":2: policy is '', expected elastic"));
+}
+
 TEST_F(OptionsFile, AnEmptyFileSetsNothing) {
   EXPECT_TRUE(Parse({"--config", Write("# nothing yet\n"), "--model", "m"}).ok());
 }
@@ -206,6 +217,8 @@ TEST(ParseOptions, LimitsOfConnectionsAreTimesOrUnlimited) {
 }
 
 TEST(ParseOptions, SaysWhatIsNotBuiltIn) {
+  EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--policy", "fastest"})),
+              HasSubstr("--policy is 'fastest', expected elastic"));
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--device", "gpu"})),
               HasSubstr("expected auto, cpu, cuda or cuda:N"));
   EXPECT_THAT(ErrorOf(Parse({"--model", "m", "--corrections", "some"})),
