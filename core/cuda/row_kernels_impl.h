@@ -67,13 +67,13 @@ template <int kPiece, typename Added, typename Out, typename Lanes>
 SNAPVIT_HOST_DEVICE void AddNormRow(const SnapvitAddNorm& call, int64_t row, const Lanes& lanes) {
   const int dim = call.dim;
   float* const x = call.x + row * dim;
-  const Added* const added =
-      static_cast<const Added*>(call.added) + (call.added_is_row != 0 ? 0 : row * dim);
+  const Added* added = static_cast<const Added*>(call.added);
+  if (added != nullptr && call.added_is_row == 0) added += row * dim;
   const float sum = lanes.Sum([&](int lane) {
     float total = 0;
     for (int column = lane * kPiece; column < dim; column += kLanes * kPiece) {
       Piece<float, kPiece> value = Load<kPiece>(x + column);
-      if (call.added != nullptr) {
+      if (added != nullptr) {
         const Piece<Added, kPiece> more = Load<kPiece>(added + column);
         Piece<float, kPiece> scale;
         for (int i = 0; i < kPiece; ++i) scale.values[i] = 1;

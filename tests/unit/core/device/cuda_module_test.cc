@@ -112,26 +112,27 @@ INSTANTIATE_TEST_SUITE_P(Shapes, AddNormTest,
 
 TEST(CudaModule, NormsWithoutAddingAndAddsWithoutNorming) {
   const CudaModule module = LoadFakeCuda();
-  std::vector<float> x = {1, 3, 5, 7}, out(4);
-  const std::vector<float> weight(4, 1), bias(4, 0), added = {1, 1, 1, 2};
+  std::vector<float> x = {1, 3, 5, 7, 2, 4, 6, 8}, out(8);
+  const std::vector<float> weight(4, 1), bias(4, 0), added = {1, 1, 1, 2, 0, 0, 0, 1};
   SnapvitAddNorm norm = {};
   norm.x = x.data();
-  norm.rows = 1;
+  norm.rows = 2;
   norm.dim = 4;
   norm.weight = weight.data();
   norm.bias = bias.data();
   norm.out = out.data();
   ASSERT_TRUE(module.AddNorm(0, norm).ok());
-  EXPECT_EQ(x, (std::vector<float>{1, 3, 5, 7}));
+  EXPECT_EQ(x, (std::vector<float>{1, 3, 5, 7, 2, 4, 6, 8}));
   EXPECT_NEAR(out[0], -3 / std::sqrt(5.0), 1e-6);
+  EXPECT_NEAR(out[7], 3 / std::sqrt(5.0), 1e-6);
 
   SnapvitAddNorm add = {};
   add.x = x.data();
-  add.rows = 1;
+  add.rows = 2;
   add.dim = 4;
   add.added = added.data();
   ASSERT_TRUE(module.AddNorm(0, add).ok());
-  EXPECT_EQ(x, (std::vector<float>{2, 4, 6, 9}));
+  EXPECT_EQ(x, (std::vector<float>{2, 4, 6, 9, 2, 4, 6, 9}));
 }
 
 // A broken activation must not be served as a number.
