@@ -53,4 +53,20 @@ absl::StatusOr<ExecutionPlan> PlanExecution(const ServerOptions& options,
   return plan;
 }
 
+void LogDevice(const OpenedDevice& opened, const Logger& log) {
+  if (!opened.module.has_value()) {
+    if (!opened.why_cpu.empty()) {
+      log.Info("device", {{"device", "cpu"}, {"why_no_gpu", opened.why_cpu}});
+    }
+    return;
+  }
+  LogFields fields = {{"device", opened.device.ToString()}, {"name", opened.name}};
+  const auto memory = opened.module->DeviceMemory(opened.device.index);
+  if (memory.ok()) fields.push_back({"free_mib", memory->free_bytes >> 20});
+  if (!opened.module->has_kernels()) {
+    fields.push_back({"effect", "built without nvcc: LibTorch's kernels alone, slower"});
+  }
+  log.Info("device", fields);
+}
+
 }  // namespace snapvit

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/device/open_device.h"
+#include "server/log.h"
 #include "server/options.h"
 #include "server/simulated_profile.h"
 
@@ -28,6 +29,10 @@ struct ExecutionPlan {
 absl::StatusOr<ExecutionPlan> PlanExecution(
     const ServerOptions& options, const std::optional<SimulatedProfile>& profile,
     const CudaModuleSearch& search = CudaModuleSearch::OfProcess());
+
+// Says which GPU it is and how much of it is free, or why there is none; nothing of a CPU that was
+// asked for.
+void LogDevice(const OpenedDevice& opened, const Logger& log);
 
 }  // namespace snapvit
 

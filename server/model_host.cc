@@ -207,8 +207,11 @@ absl::StatusOr<std::vector<ProfileCell>> ModelHost::WarmUp(
   }
   ASSIGN_OR_RETURN(std::vector<ProfileCell> cells,
                    ProfileEngine(engine_, std::move(model), profile, progress));
-  const absl::Status written = cache.Write(cells);
-  log_.Info("profile", {{"source", "measured"}, {"file", written.ok() ? cache.path() : ""}});
+  LogFields fields = {{"source", "measured"}, {"file", cache.path()}};
+  if (const absl::Status written = cache.Write(cells); !written.ok()) {
+    fields.push_back({"not_kept", std::string(written.message())});
+  }
+  log_.Info("profile", fields);
   return cells;
 }
 

@@ -15,10 +15,6 @@ namespace {
 
 using Options = ServerOptions;
 
-constexpr EnumName<DtypeChoice> kDtypes[] = {{"auto", DtypeChoice::kAuto},
-                                             {"fp32", DtypeChoice::kFp32},
-                                             {"bf16", DtypeChoice::kBf16},
-                                             {"int8", DtypeChoice::kInt8}};
 constexpr EnumName<OrderAtStart> kOrderAtStart[] = {{"wait", OrderAtStart::kWait},
                                                     {"background", OrderAtStart::kBackground},
                                                     {"never", OrderAtStart::kNever}};
@@ -65,6 +61,16 @@ std::string GetDevice(const Options& o) {
   if (o.device.kind == DeviceRequest::Kind::kAuto) return "auto";
   const bool cpu = o.device.kind == DeviceRequest::Kind::kCpu;
   return Device{cpu ? Device::Kind::kCpu : Device::Kind::kCuda, o.device.index}.ToString();
+}
+
+absl::Status SetDtype(std::string_view text, Options& o) {
+  o.dtype = DtypeNamed(text);
+  if (o.dtype.has_value() || text == "auto") return absl::OkStatus();
+  return BadValue(text, "one of auto, fp32, bf16, int8");
+}
+
+std::string GetDtype(const Options& o) {
+  return o.dtype.has_value() ? std::string(DtypeName(*o.dtype)) : "auto";
 }
 
 absl::Status SetPolicy(std::string_view text, Options& o) {
@@ -212,8 +218,7 @@ constexpr OptionRow kTable[] = {
      SetDevice, GetDevice},
     {kModel, "dtype", "auto|fp32|bf16|int8",
      "Precision of the computation; auto: bf16 where that is faster and embeddings stay the same, else fp32. int8: weights in half the memory of bf16, and faster; asks for AMX, AVX-512 VNNI or AVX-VNNI.",
-     [](std::string_view t, Options& o) { return ParseChoice(t, kDtypes, o.dtype); },
-     [](const Options& o) { return ChoiceName(kDtypes, o.dtype); }},
+     SetDtype, GetDtype},
 
     {kLadder, "ordering", "FILE",
      "Ordering to serve by. If not set: the cache folder's, then ordering.safetensors in the model folder.",

@@ -13,12 +13,12 @@
 #include "core/device/device.h"
 #include "core/elastic/budget.h"
 #include "core/elastic/corrections.h"
+#include "core/elastic/execution_dtype.h"
 #include "server/connection_limits.h"
 #include "server/host_port.h"
 
 namespace snapvit {
 
-enum class DtypeChoice { kAuto, kFp32, kBf16, kInt8 };
 enum class OrderAtStart { kWait, kBackground, kNever };
 enum class WarmupMode { kOff, kFast, kFull };
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
@@ -31,7 +31,7 @@ struct ServerOptions {
   std::string model;       // folder of the checkpoint; required
   std::string model_name;  // empty: the folder's name
   DeviceRequest device;    // kAuto
-  DtypeChoice dtype = DtypeChoice::kAuto;
+  std::optional<ExecutionDtype> dtype;  // nothing: auto
 
   // Ordering and ladder.
   std::string ordering;  // file; empty: look in cache_dir, then beside the model

@@ -67,28 +67,12 @@ RequestLog::Options RequestLogOptions(const ServerOptions& options, const Logger
   return request_log;
 }
 
-// Nothing: the loader chooses.
-std::optional<ExecutionDtype> Dtype(const ServerOptions& options) {
-  switch (options.dtype) {
-    case DtypeChoice::kAuto:
-      return std::nullopt;
-    case DtypeChoice::kFp32:
-      return ExecutionDtype::kFloat32;
-    case DtypeChoice::kBf16:
-      return ExecutionDtype::kBFloat16;
-    case DtypeChoice::kInt8:
-      return ExecutionDtype::kInt8;
-  }
-  return std::nullopt;
-}
-
 Metrics::Options MetricsOptions(const ServerOptions& options, const ExecutionPlan& plan) {
   Metrics::Options metrics;
   metrics.model = ModelName(options);
   metrics.version = SNAPVIT_VERSION;
   metrics.device = plan.device_name;
-  const std::optional<ExecutionDtype> dtype = Dtype(options);
-  metrics.dtype = dtype.has_value() ? DtypeName(*dtype) : "auto";
+  metrics.dtype = options.dtype.has_value() ? DtypeName(*options.dtype) : "auto";
   return metrics;
 }
 
@@ -104,7 +88,7 @@ ModelHost::Options HostOptions(const ServerOptions& options, const ExecutionPlan
   host.loader.streams = plan.workers;
   host.loader.ladder.rungs = options.rungs;
   host.loader.ladder.corrections = options.corrections;
-  host.loader.dtype = Dtype(options);
+  host.loader.dtype = options.dtype;
   host.order_at_start = options.order_at_start;
   host.warmup = options.warmup;
   host.max_batch = plan.max_batch;
@@ -139,22 +123,6 @@ absl::Status WriteReadyFile(const std::string& path, const Server& server) {
 ServerOptions WithProfile(ServerOptions options, const SimulatedProfile& profile) {
   if (options.model_name.empty()) options.model_name = profile.model;
   return options;
-}
-
-void LogDevice(const OpenedDevice& opened, const Logger& log) {
-  if (!opened.module.has_value()) {
-    if (!opened.why_cpu.empty()) {
-      log.Info("device", {{"device", "cpu"}, {"why_no_gpu", opened.why_cpu}});
-    }
-    return;
-  }
-  LogFields fields = {{"device", opened.device.ToString()}, {"name", opened.name}};
-  const auto memory = opened.module->DeviceMemory(opened.device.index);
-  if (memory.ok()) fields.push_back({"free_mib", memory->free_bytes >> 20});
-  if (!opened.module->has_kernels()) {
-    fields.push_back({"effect", "built without nvcc: LibTorch's kernels alone, slower"});
-  }
-  log.Info("device", fields);
 }
 
 class ServerImpl final : public Server {

@@ -3,10 +3,8 @@
 #include "core/cuda/row_kernels.h"
 #include "core/cuda/row_kernels_impl.h"
 
-namespace snapvit {
+namespace snapvit::row_kernels {
 namespace {
-
-using namespace row_kernels;  // NOLINT(build/namespaces): the other half of this file
 
 constexpr int kWarpsOfBlock = 4;
 constexpr int kThreads = kWarpsOfBlock * kLanes;
@@ -72,4 +70,4 @@ cudaError_t LaunchGatherPatches(const SnapvitPatches& call, cudaStream_t stream)
   return cudaGetLastError();
 }
 
-}  // namespace snapvit
+}  // namespace snapvit::row_kernels

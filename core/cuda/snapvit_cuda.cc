@@ -101,11 +101,11 @@ int Launch(cudaError_t (*launch)(const Call&, cudaStream_t), int index, const Ca
 }
 
 int AddNorm(int index, const SnapvitAddNorm* call, char* error, size_t error_size) {
-  return Launch(snapvit::LaunchAddNorm, index, call, error, error_size);
+  return Launch(snapvit::row_kernels::LaunchAddNorm, index, call, error, error_size);
 }
 
 int GatherPatches(int index, const SnapvitPatches* call, char* error, size_t error_size) {
-  return Launch(snapvit::LaunchGatherPatches, index, call, error, error_size);
+  return Launch(snapvit::row_kernels::LaunchGatherPatches, index, call, error, error_size);
 }
 #else
 constexpr decltype(SnapvitCudaApi::add_norm) AddNorm = nullptr;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <compare>
 #include <map>
 #include <optional>
 #include <utility>
@@ -15,6 +16,15 @@
 #include "core/model/torch_guard.h"
 
 namespace snapvit {
+
+// What a graph computes: images of each rung, one rung after another, and tokens of each image.
+struct GpuModel::Composition {
+  std::vector<std::pair<int, int64_t>> images;
+  int64_t first_tokens = 0;
+
+  auto operator<=>(const Composition&) const = default;
+};
+
 namespace {
 
 using Composition = GpuModel::Composition;

@@ -7,12 +7,10 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -42,14 +40,7 @@ class GpuModel {
            const Options& options);
   ~GpuModel();
 
-  // What a graph computes: images of each rung, one rung after another, and tokens of each image.
-  struct Composition {
-    std::vector<std::pair<int, int64_t>> images;
-    int64_t first_tokens = 0;
-
-    auto operator<=>(const Composition&) const = default;
-  };
-
+  struct Composition;  // of a batch
   class Stream;
 
   // A stream, the thread's present one and this thread's alone while the session lives. Waits until

@@ -92,7 +92,7 @@ TEST(ParseOptions, ReadsEveryKindOfValue) {
           .value()
           .options;
   EXPECT_EQ(o.device, (DeviceRequest{DeviceRequest::Kind::kCuda, 1}));
-  EXPECT_EQ(o.dtype, DtypeChoice::kBf16);
+  EXPECT_EQ(o.dtype, ExecutionDtype::kBFloat16);
   EXPECT_EQ(o.order_at_start, OrderAtStart::kBackground);
   EXPECT_EQ(o.order_time, absl::Seconds(90));
   EXPECT_EQ(std::get<FidelityTarget>(*o.floor).fidelity, 0.8);

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "absl/synchronization/notification.h"
@@ -261,14 +262,18 @@ TEST_F(GpuGraphsTest, WhatCannotBeCapturedIsComputedAndSaid) {
 TEST_F(GpuGraphsTest, ASessionWaitsForAStream) {
   const auto gpu = Gpu({.streams = 1});
   auto first = std::make_unique<GpuModel::Session>(*gpu);
-  absl::Notification entered;
+  std::atomic<bool> free = false;
+  absl::Notification started;
   std::thread other([&] {
+    started.Notify();
     const GpuModel::Session session(*gpu);
-    entered.Notify();
+    EXPECT_TRUE(free);
   });
-  EXPECT_FALSE(entered.HasBeenNotified());
+  started.WaitForNotification();
+  // Time enough for a session that does not wait.
+  for (int i = 0; i < 10'000; ++i) std::this_thread::yield();
+  free = true;
   first.reset();
-  entered.WaitForNotification();
   other.join();
 }
 
