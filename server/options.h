@@ -28,9 +28,9 @@ enum class TlsClientAuth { kRequire, kRequest };
 // The initialisers are the defaults; --help prints them.
 struct ServerOptions {
   // Model.
-  std::string model;       // folder of the checkpoint; required
-  std::string model_name;  // empty: the folder's name
-  DeviceRequest device;    // kAuto
+  std::string model;                    // folder of the checkpoint; required
+  std::string model_name;               // empty: the folder's name
+  DeviceRequest device;                 // kAuto
   std::optional<ExecutionDtype> dtype;  // nothing: auto
 
   // Ordering and ladder.
