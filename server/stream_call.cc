@@ -134,7 +134,8 @@ void StreamCall<Method>::EndIfStill(const CallSet::StillSince& since) {
     cut_off = writing_ && !cancelled_ && moved_ <= since.replies;
     idle_ = replies_.empty() && running_.empty() && moved_ <= since.idle;
     if (!cut_off && !idle_) return;
-    if (cut_off) moved_ = absl::InfiniteFuture();
+    // OnCancel() will follow; until then nothing that moves may have it cut off again.
+    if (cut_off) cancelled_ = true;
     ++advancing_;
   }
   context_->metrics->RecordRefusal(cut_off ? Refusal::kStalled : Refusal::kStreamIdle);
