@@ -4,24 +4,28 @@
 #define SNAPVIT_SERVER_INFERENCE_SERVICE_H_
 
 #include "server/inference_context.h"
+#include "server/wire_message.h"
 #include "snapvit/v1/inference.grpc.pb.h"
 
 namespace snapvit {
 
+// Bytes come unparsed: wire_message.h.
+using RawInference = v1::Inference::WithRawCallbackMethod_Embed<
+    v1::Inference::WithRawCallbackMethod_Classify<v1::Inference::WithRawCallbackMethod_EmbedStream<
+        v1::Inference::WithRawCallbackMethod_ClassifyStream<v1::Inference::Service>>>>;
+
 // Thread-safe. Outlives the gRPC server that it is registered with.
-class InferenceService final : public v1::Inference::CallbackService {
+class InferenceService final : public RawInference {
  public:
   explicit InferenceService(InferenceContext context) : context_(std::move(context)) {}
 
-  grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* rpc, const v1::EmbedRequest* request,
-                                  v1::EmbedResponse* response) override;
+  grpc::ServerUnaryReactor* Embed(grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+                                  grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* Classify(grpc::CallbackServerContext* rpc,
-                                     const v1::ClassifyRequest* request,
-                                     v1::ClassifyResponse* response) override;
-  grpc::ServerBidiReactor<v1::EmbedRequest, v1::EmbedResponse>* EmbedStream(
-      grpc::CallbackServerContext* rpc) override;
-  grpc::ServerBidiReactor<v1::ClassifyRequest, v1::ClassifyResponse>* ClassifyStream(
-      grpc::CallbackServerContext* rpc) override;
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+  ByteStream* EmbedStream(grpc::CallbackServerContext* rpc) override;
+  ByteStream* ClassifyStream(grpc::CallbackServerContext* rpc) override;
 
  private:
   const InferenceContext context_;

@@ -81,7 +81,7 @@ enum class ConfigFile { kTenants, kTls };
 enum class Refusal {
   kUnauthenticated,
   kPermissionDenied,
-  kTooLarge,       // images, and bodies of HTTP calls
+  kTooLarge,       // images, messages of too many fields, bodies of HTTP calls
   kTooManyImages,  // in a request
   kCalls,          // open at the same time
   kStreams,        // likewise

@@ -9,18 +9,22 @@
 
 namespace snapvit {
 
+// Bytes come unparsed: wire_message.h.
+using RawModels = v1::Models::WithRawCallbackMethod_ListModels<
+    v1::Models::WithRawCallbackMethod_GetModel<v1::Models::Service>>;
+
 // Thread-safe. Outlives the gRPC server that it is registered with; what it borrows outlives both.
-class ModelsService final : public v1::Models::CallbackService {
+class ModelsService final : public RawModels {
  public:
   ModelsService(const ServingState* state, const Authenticator* authenticator)
       : state_(*state), authenticator_(*authenticator) {}
 
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* rpc,
-                                       const v1::ListModelsRequest* request,
-                                       v1::ListModelsResponse* response) override;
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* rpc,
-                                     const v1::GetModelRequest* request,
-                                     v1::ModelInfo* response) override;
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
 
  private:
   const ServingState& state_;

@@ -4,20 +4,14 @@
 #include "server/caller.h"
 #include "server/infer_metadata.h"
 #include "server/infer_method.h"
+#include "server/small_call.h"
 #include "server/stream_call.h"
 #include "server/unary_call.h"
-#include "server/unary_reply.h"
 
 namespace snapvit {
 namespace {
 
 constexpr char kServerName[] = "snapvit-server";
-
-grpc::ServerUnaryReactor* Reply(grpc::CallbackServerContext* rpc, const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  FinishUnary(rpc, reactor, status);
-  return reactor;
-}
 
 // The model that a tenant asks about.
 absl::StatusOr<std::shared_ptr<const ServedModel>> FindModel(const InferenceContext& context,
@@ -31,68 +25,98 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> FindModel(const InferenceCont
 
 }  // namespace
 
-grpc::ServerUnaryReactor* OpenInferenceService::ServerLive(
-    grpc::CallbackServerContext* rpc, const inference::ServerLiveRequest*,
-    inference::ServerLiveResponse* response) {
-  response->set_live(true);
-  return Reply(rpc, absl::OkStatus());
+grpc::ServerUnaryReactor* OpenInferenceService::ServerLive(grpc::CallbackServerContext* rpc,
+                                                           const grpc::ByteBuffer* request,
+                                                           grpc::ByteBuffer* response) {
+  using Request = inference::ServerLiveRequest;
+  using Response = inference::ServerLiveResponse;
+  return AnswerSmallCall<Request, Response>(rpc, *request, response,
+                                            [&](const Request&, Response* reply) {
+                                              reply->set_live(true);
+                                              return absl::OkStatus();
+                                            });
 }
 
-grpc::ServerUnaryReactor* OpenInferenceService::ServerReady(
-    grpc::CallbackServerContext* rpc, const inference::ServerReadyRequest*,
-    inference::ServerReadyResponse* response) {
-  response->set_ready(context_.state->Get().serving());
-  return Reply(rpc, absl::OkStatus());
+grpc::ServerUnaryReactor* OpenInferenceService::ServerReady(grpc::CallbackServerContext* rpc,
+                                                            const grpc::ByteBuffer* request,
+                                                            grpc::ByteBuffer* response) {
+  using Request = inference::ServerReadyRequest;
+  using Response = inference::ServerReadyResponse;
+  return AnswerSmallCall<Request, Response>(rpc, *request, response,
+                                            [&](const Request&, Response* reply) {
+                                              reply->set_ready(context_.state->Get().serving());
+                                              return absl::OkStatus();
+                                            });
 }
 
-grpc::ServerUnaryReactor* OpenInferenceService::ModelReady(
-    grpc::CallbackServerContext* rpc, const inference::ModelReadyRequest* request,
-    inference::ModelReadyResponse* response) {
-  response->set_ready(context_.state->ModelFor(request->name()).ok() &&
-                      CheckModelVersion(request->version()).ok());
-  return Reply(rpc, absl::OkStatus());
+grpc::ServerUnaryReactor* OpenInferenceService::ModelReady(grpc::CallbackServerContext* rpc,
+                                                           const grpc::ByteBuffer* request,
+                                                           grpc::ByteBuffer* response) {
+  using Request = inference::ModelReadyRequest;
+  using Response = inference::ModelReadyResponse;
+  return AnswerSmallCall<Request, Response>(
+      rpc, *request, response, [&](const Request& about, Response* reply) {
+        reply->set_ready(context_.state->ModelFor(about.name()).ok() &&
+                         CheckModelVersion(about.version()).ok());
+        return absl::OkStatus();
+      });
 }
 
-grpc::ServerUnaryReactor* OpenInferenceService::ServerMetadata(
-    grpc::CallbackServerContext* rpc, const inference::ServerMetadataRequest*,
-    inference::ServerMetadataResponse* response) {
-  const absl::Status known = context_.authenticator->Authenticate(Caller(*rpc)).status();
-  if (!known.ok()) return Reply(rpc, known);
-  response->set_name(kServerName);
-  response->set_version(version_);
-  for (const char* extension : {"classification", "model_configuration", "parameters"}) {
-    response->add_extensions(extension);
-  }
-  return Reply(rpc, absl::OkStatus());
+grpc::ServerUnaryReactor* OpenInferenceService::ServerMetadata(grpc::CallbackServerContext* rpc,
+                                                               const grpc::ByteBuffer* request,
+                                                               grpc::ByteBuffer* response) {
+  using Request = inference::ServerMetadataRequest;
+  using Response = inference::ServerMetadataResponse;
+  return AnswerSmallCall<Request, Response>(
+      rpc, *request, response, [&](const Request&, Response* reply) {
+        RETURN_IF_ERROR(context_.authenticator->Authenticate(Caller(*rpc)).status());
+        reply->set_name(kServerName);
+        reply->set_version(version_);
+        for (const char* extension : {"classification", "model_configuration", "parameters"}) {
+          reply->add_extensions(extension);
+        }
+        return absl::OkStatus();
+      });
 }
 
-grpc::ServerUnaryReactor* OpenInferenceService::ModelMetadata(
-    grpc::CallbackServerContext* rpc, const inference::ModelMetadataRequest* request,
-    inference::ModelMetadataResponse* response) {
-  const auto model = FindModel(context_, Caller(*rpc), request->name(), request->version());
-  if (model.ok()) DescribeInferModel(**model, response);
-  return Reply(rpc, model.status());
+grpc::ServerUnaryReactor* OpenInferenceService::ModelMetadata(grpc::CallbackServerContext* rpc,
+                                                              const grpc::ByteBuffer* request,
+                                                              grpc::ByteBuffer* response) {
+  using Request = inference::ModelMetadataRequest;
+  using Response = inference::ModelMetadataResponse;
+  return AnswerSmallCall<Request, Response>(
+      rpc, *request, response, [&](const Request& about, Response* reply) {
+        ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model,
+                         FindModel(context_, Caller(*rpc), about.name(), about.version()));
+        DescribeInferModel(*model, reply);
+        return absl::OkStatus();
+      });
 }
 
-grpc::ServerUnaryReactor* OpenInferenceService::ModelConfig(
-    grpc::CallbackServerContext* rpc, const inference::ModelConfigRequest* request,
-    inference::ModelConfigResponse* response) {
-  const auto model = FindModel(context_, Caller(*rpc), request->name(), request->version());
-  if (model.ok()) ConfigureInferModel(**model, response->mutable_config());
-  return Reply(rpc, model.status());
+grpc::ServerUnaryReactor* OpenInferenceService::ModelConfig(grpc::CallbackServerContext* rpc,
+                                                            const grpc::ByteBuffer* request,
+                                                            grpc::ByteBuffer* response) {
+  using Request = inference::ModelConfigRequest;
+  using Response = inference::ModelConfigResponse;
+  return AnswerSmallCall<Request, Response>(
+      rpc, *request, response, [&](const Request& about, Response* reply) {
+        ASSIGN_OR_RETURN(const std::shared_ptr<const ServedModel> model,
+                         FindModel(context_, Caller(*rpc), about.name(), about.version()));
+        ConfigureInferModel(*model, reply->mutable_config());
+        return absl::OkStatus();
+      });
 }
 
 // Calls delete themselves in OnDone().
 // NOLINTBEGIN(clang-analyzer-cplusplus.NewDeleteLeaks)
 
-grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(
-    grpc::CallbackServerContext* rpc, const inference::ModelInferRequest* request,
-    inference::ModelInferResponse* response) {
+grpc::ServerUnaryReactor* OpenInferenceService::ModelInfer(grpc::CallbackServerContext* rpc,
+                                                           const grpc::ByteBuffer* request,
+                                                           grpc::ByteBuffer* response) {
   return new UnaryCall<InferMethod>(&context_, rpc, request, response);
 }
 
-grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
-OpenInferenceService::ModelStreamInfer(grpc::CallbackServerContext* rpc) {
+ByteStream* OpenInferenceService::ModelStreamInfer(grpc::CallbackServerContext* rpc) {
   return new StreamCall<InferMethod>(&context_, rpc);
 }
 

@@ -8,40 +8,52 @@
 
 #include "inference/grpc_service.grpc.pb.h"
 #include "server/inference_context.h"
+#include "server/wire_message.h"
 
 namespace snapvit {
 
+// Bytes come unparsed: wire_message.h.
+using InferenceProtocol = inference::GRPCInferenceService;
+using RawOpenInference = InferenceProtocol::WithRawCallbackMethod_ServerLive<
+    InferenceProtocol::WithRawCallbackMethod_ServerReady<
+        InferenceProtocol::WithRawCallbackMethod_ModelReady<
+            InferenceProtocol::WithRawCallbackMethod_ServerMetadata<
+                InferenceProtocol::WithRawCallbackMethod_ModelMetadata<
+                    InferenceProtocol::WithRawCallbackMethod_ModelConfig<
+                        InferenceProtocol::WithRawCallbackMethod_ModelInfer<
+                            InferenceProtocol::WithRawCallbackMethod_ModelStreamInfer<
+                                InferenceProtocol::Service>>>>>>>>;
+
 // Thread-safe. Outlives the gRPC server that it is registered with. Metadata and configuration are
 // for tenants, readiness for everybody.
-class OpenInferenceService final : public inference::GRPCInferenceService::CallbackService {
+class OpenInferenceService final : public RawOpenInference {
  public:
   // `version`: of the server.
   OpenInferenceService(InferenceContext context, std::string version)
       : context_(context), version_(std::move(version)) {}
 
   grpc::ServerUnaryReactor* ServerLive(grpc::CallbackServerContext* rpc,
-                                       const inference::ServerLiveRequest* request,
-                                       inference::ServerLiveResponse* response) override;
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ServerReady(grpc::CallbackServerContext* rpc,
-                                        const inference::ServerReadyRequest* request,
-                                        inference::ServerReadyResponse* response) override;
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ModelReady(grpc::CallbackServerContext* rpc,
-                                       const inference::ModelReadyRequest* request,
-                                       inference::ModelReadyResponse* response) override;
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ServerMetadata(grpc::CallbackServerContext* rpc,
-                                           const inference::ServerMetadataRequest* request,
-                                           inference::ServerMetadataResponse* response) override;
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ModelMetadata(grpc::CallbackServerContext* rpc,
-                                          const inference::ModelMetadataRequest* request,
-                                          inference::ModelMetadataResponse* response) override;
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ModelConfig(grpc::CallbackServerContext* rpc,
-                                        const inference::ModelConfigRequest* request,
-                                        inference::ModelConfigResponse* response) override;
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* ModelInfer(grpc::CallbackServerContext* rpc,
-                                       const inference::ModelInferRequest* request,
-                                       inference::ModelInferResponse* response) override;
-  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
-  ModelStreamInfer(grpc::CallbackServerContext* rpc) override;
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
+  ByteStream* ModelStreamInfer(grpc::CallbackServerContext* rpc) override;
 
  private:
   const InferenceContext context_;

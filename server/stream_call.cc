@@ -52,6 +52,15 @@ StreamCall<Method>::StreamCall(const InferenceContext* context, grpc::CallbackSe
 
 template <typename Method>
 void StreamCall<Method>::OnReadDone(bool ok) {
+  if (ok) {
+    MessagePtr message;  // nothing else is read before it is taken below
+    {
+      absl::MutexLock lock(&mu_);
+      message = reading_;
+    }
+    message->read = ReadWireMessage(message->request_bytes, &message->request);
+    message->request_bytes.Clear();
+  }
   {
     absl::MutexLock lock(&mu_);
     ++advancing_;
@@ -73,8 +82,10 @@ void StreamCall<Method>::OnMessageDone(const MessagePtr& message, const absl::St
   if (!status.ok()) {
     Method::FillFault(message->request, status, context_->max_images, &message->reply);
   }
-  // The images are not needed any more, and the client may take its time for the reply.
+  message->reply_bytes = ToWire(message->reply);
+  // These are not needed any more, and the client may take its time for the reply.
   typename Method::Request().Swap(&message->request);
+  typename Method::StreamReply().Swap(&message->reply);
   {
     absl::MutexLock lock(&mu_);
     ++advancing_;
@@ -160,8 +171,8 @@ void StreamCall<Method>::Advance() {
     absl::MutexLock lock(&mu_);
     actions = NextActionsLocked();
   }
-  if (actions.write != nullptr) this->StartWrite(&actions.write->reply);
-  if (actions.read != nullptr) this->StartRead(&actions.read->request);
+  if (actions.write != nullptr) StartWrite(&actions.write->reply_bytes);
+  if (actions.read != nullptr) StartRead(&actions.read->request_bytes);
   if (actions.start != nullptr) StartMessage(actions.start);
   absl::Status status;
   {
@@ -213,6 +224,16 @@ void StreamCall<Method>::DropUnwantedLocked() {
 
 template <typename Method>
 void StreamCall<Method>::StartMessage(const MessagePtr& message) {
+  if (!message->read.ok()) {
+    const auto tenant = context_->authenticator->Authenticate(caller_);
+    RecordRefused(
+        *context_,
+        {Method::kRpc, Method::kName,
+         tenant.ok() ? std::string_view((*tenant)->policy.name) : kOtherTenant, caller_.trace},
+        message->read);
+    OnMessageDone(message, message->read);
+    return;
+  }
   // Deadlines of a stream are per message: the call's own does not count.
   message->exchange.Start(absl::InfiniteFuture(), [this, message](const absl::Status& status) {
     OnMessageDone(message, status);
@@ -230,7 +251,7 @@ template <typename Method>
 void StreamCall<Method>::FinishCall(const absl::Status& status) {
   if (status.ok()) {
     AddTraceTrailer(caller_.trace, rpc_);
-    return this->Finish(grpc::Status::OK);
+    return Finish(grpc::Status::OK);
   }
   FinishWith(status);
 }
@@ -251,7 +272,7 @@ void StreamCall<Method>::FinishWith(const absl::Status& status) {
   const RpcError error = ToRpcError(status);
   AddTraceTrailer(caller_.trace, rpc_);
   rpc_->AddTrailingMetadata(kPushbackTrailer, error.pushback_ms);
-  this->Finish(error.status);
+  Finish(error.status);
 }
 
 template class StreamCall<EmbedMethod>;

@@ -11,10 +11,12 @@
 #include <set>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "server/call_set.h"
 #include "server/caller.h"
 #include "server/exchange.h"
+#include "server/wire_message.h"
 
 namespace snapvit {
 
@@ -33,9 +35,7 @@ inline constexpr size_t kMaxStreamImages = 64;
 // Deletes itself when gRPC has done with it. The state is guarded by mu_; gRPC operations and
 // exchanges are started without it.
 template <typename Method>
-class StreamCall final
-    : public grpc::ServerBidiReactor<typename Method::Request, typename Method::StreamReply>,
-      public CallSet::Call {
+class StreamCall final : public ByteStream, public CallSet::Call {
  public:
   // All are borrowed and outlive the call.
   StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc);
@@ -47,8 +47,11 @@ class StreamCall final
   struct Message {
     Message(const InferenceContext* context, const Caller* caller)
         : exchange(context, caller, &request, Method::ResponseOf(&reply)) {}
+    grpc::ByteBuffer request_bytes;
+    grpc::ByteBuffer reply_bytes;
     typename Method::Request request;
     typename Method::StreamReply reply;
+    absl::Status read;  // of the request from its bytes
     Exchange<Method> exchange;
     size_t images = 0;     // that count against kMaxStreamImages, at least 1
     bool started = false;  // exchange.Start() has returned: it may be cancelled

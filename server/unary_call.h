@@ -4,12 +4,16 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <string>
+
+#include "core/base/status_macros.h"
 #include "server/call_set.h"
 #include "server/caller.h"
 #include "server/exchange.h"
 #include "server/refused_request.h"
 #include "server/rpc_deadline.h"
 #include "server/unary_reply.h"
+#include "server/wire_message.h"
 
 namespace snapvit {
 
@@ -19,17 +23,22 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
  public:
   // All are borrowed and outlive the call.
   UnaryCall(const InferenceContext* context, grpc::CallbackServerContext* rpc,
-            const typename Method::Request* request, typename Method::Response* response)
+            const grpc::ByteBuffer* request, grpc::ByteBuffer* response)
       : context_(*context),
         rpc_(rpc),
+        response_bytes_(response),
         caller_(*rpc),
-        exchange_(context, &caller_, request, response) {
-    const absl::Status room = CheckRoomForCall(*context, context->calls->Started());
-    if (!room.ok()) {
-      RecordRefused(*context, {Method::kRpc, Method::kName, kOtherTenant, caller_.trace}, room);
-      Finish(room);
+        exchange_(context, &caller_, &request_, &response_) {
+    std::string tenant = kOtherTenant;
+    const absl::Status read = Read(*request, tenant);
+    if (!read.ok()) {
+      RecordRefused(*context, {Method::kRpc, Method::kName, tenant, caller_.trace}, read);
+      Finish(read);
       return;
     }
+    // Not needed any more, and gRPC would keep them until the call ends. They are its own, and not
+    // constant.
+    const_cast<grpc::ByteBuffer*>(request)->Clear();
     exchange_.Start(WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
                     [this](const absl::Status& status) { Finish(status); });
   }
@@ -53,7 +62,16 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
     rpc_->TryCancel();
   }
 
+  // Nothing of a stranger's is parsed.
+  absl::Status Read(const grpc::ByteBuffer& bytes, std::string& tenant) {
+    RETURN_IF_ERROR(CheckRoomForCall(context_, context_.calls->Started()));
+    ASSIGN_OR_RETURN(const TenantPtr known, context_.authenticator->Authenticate(caller_));
+    tenant = known->policy.name;
+    return ReadWireMessage(bytes, &request_);
+  }
+
   void Finish(const absl::Status& status) {
+    if (status.ok()) *response_bytes_ = ToWire(response_);
     replied_ = context_.clock->Now();
     context_.call_set->AddReply(this);
     FinishUnary(rpc_, this, status, caller_.trace);
@@ -61,7 +79,10 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
 
   const InferenceContext& context_;
   grpc::CallbackServerContext* const rpc_;
+  grpc::ByteBuffer* const response_bytes_;
   const Caller caller_;
+  typename Method::Request request_;
+  typename Method::Response response_;
   Exchange<Method> exchange_;
   absl::Time replied_;  // once there is a reply; then guarded by the CallSet
 };

@@ -69,6 +69,20 @@ class Pass {
   // those that are wanted.
   int64_t rows() const { return image_count_ * tokens_; }
 
+  // A half of a block: its units, and what turns them into outputs.
+  struct Half {
+    int block;
+    std::vector<int> KeepCounts::*keeps;
+    int structure;       // of its corrections
+    int64_t width;       // of a unit
+    int64_t most_units;  // [rows, most_units] is what a view with all of them has
+    const LayerMatrix<W>& weights;
+    const at::Tensor& bias;
+    const at::Tensor& scale;
+
+    int Keep(const PassGroup& group) const { return (group.view->*keeps)[block]; }
+  };
+
   // Where a group's rows are. Those of heads or channels lie together as its view has some, in room
   // for all.
   GemmRows<OperandOf<W>> Input(const PassGroup& group) const {
@@ -84,25 +98,23 @@ class Pass {
     return work_.x.data() + group.first * tokens_ * config_.embed_dim;
   }
   T* Qkv(const PassGroup& group) const {
-    return work_.qkv.data() + group.first * config_.tokens() * 3 * HeadWidth();
+    return work_.half.data() + (image_count_ + 3 * group.first) * config_.tokens() * HeadWidth();
   }
-  T* Units(const PassGroup& group) const {
-    return work_.units.data() + group.first * config_.tokens() * UnitWidth();
+  T* Units(const Half& half, const PassGroup& group) const {
+    return work_.half.data() + group.first * config_.tokens() * half.most_units;
   }
   int64_t HeadWidth() const { return int64_t{config_.num_heads} * config_.head_dim; }
-  int64_t UnitWidth() const { return std::max(HeadWidth(), Even(config_.mlp_hidden)); }
 
   // x = start + patches·weight. Rows of prefix tokens have patches of zeros.
   void Embed() {
     const int64_t patch = config_.patch_size, width = config_.embed_dim;
     const int64_t stride = Even(3 * patch * patch);
     work_.x.Reserve(rows() * width);
-    work_.qkv.Reserve(rows() * 3 * HeadWidth());
-    work_.units.Reserve(rows() * UnitWidth());
+    work_.half.Reserve(rows() * std::max(4 * HeadWidth(), Even(config_.mlp_hidden)));
     work_.input.Reserve(rows() * std::max(stride, Even(width)));
     if constexpr (kIsInt8<W>) {
       work_.int8_input.Reserve(rows(), width);
-      work_.int8_units.Reserve(rows(), UnitWidth());
+      work_.int8_units.Reserve(rows(), std::max(HeadWidth(), Even(config_.mlp_hidden)));
     }
     parallel_.run([&](int thread) {
       const int64_t end = rows() * (thread + 1) / parallel_.threads;
@@ -188,34 +200,21 @@ class Pass {
   }
 
   // Of a group's units, which become int8 if the layer is.
-  GemmCall<W> UnitProduct(const LayerMatrix<W>& layer, const PassGroup& group, int64_t units) {
-    GemmCall<W> call = LayerProduct(layer, units, config_.embed_dim);
+  GemmCall<W> UnitProduct(const Half& half, const PassGroup& group, int64_t units) {
+    GemmCall<W> call = LayerProduct(half.weights, units, config_.embed_dim);
     call.row_count = group.count * tokens_;
     if constexpr (kIsInt8<W>) {
       // As far apart as the view with the most units may have them.
       const int64_t first = group.first * config_.tokens();
-      int8_->quantize({Units(group), Even(units), call.row_count, units,
-                       work_.int8_units.Out(first, UnitWidth())},
+      int8_->quantize({Units(half, group), Even(units), call.row_count, units,
+                       work_.int8_units.Out(first, half.most_units)},
                       parallel_);
-      call.rows = work_.int8_units.Rows(first, UnitWidth());
+      call.rows = work_.int8_units.Rows(first, half.most_units);
     } else {
-      call.rows = {Units(group), Even(units)};
+      call.rows = {Units(half, group), Even(units)};
     }
     return call;
   }
-
-  // What turns the units of a half of a block into outputs.
-  struct Half {
-    int block;
-    std::vector<int> KeepCounts::*keeps;
-    int structure;  // of its corrections
-    int64_t width;  // of a unit
-    const LayerMatrix<W>& weights;
-    const at::Tensor& bias;
-    const at::Tensor& scale;
-
-    int Keep(const PassGroup& group) const { return (group.view->*keeps)[block]; }
-  };
 
   bool AnyUnits(const Half& half) const {
     return std::any_of(groups().begin(), groups().end(),
@@ -235,13 +234,14 @@ class Pass {
         continue;
       }
       const int64_t units = keep * half.width;
-      GemmCall<W>& call = calls.Add(UnitProduct(half.weights, group, units));
+      GemmCall<W>& call = calls.Add(UnitProduct(half, group, units));
       call.bias = bias;
       call.scale = Data(half.scale);
       call.residual = X(group);
       call.out_stride = config_.embed_dim;
       if (correction == nullptr || correction->in.empty()) continue;
-      GemmCall<T> low_rank = LowRank(*correction, group, units, work_.low[i], work_.tables_out[i]);
+      GemmCall<T> low_rank =
+          LowRank(*correction, half, group, units, work_.low[i], work_.tables_out[i]);
       if constexpr (kIsInt8<W>) {  // whose sums are no f32 that could be added to
         low_rank.scale = call.scale;
         low_rank.residual = call.residual;
@@ -257,15 +257,16 @@ class Pass {
   }
 
   // Computes the first factor's product, and says what the second's is.
-  GemmCall<T> LowRank(const PackedCorrection<T>& correction, const PassGroup& group, int64_t units,
-                      AlignedVector<T>& low, PackedMatrix<T>& table_out) {
+  GemmCall<T> LowRank(const PackedCorrection<T>& correction, const Half& half,
+                      const PassGroup& group, int64_t units, AlignedVector<T>& low,
+                      PackedMatrix<T>& table_out) {
     kernels_.expand(correction.in, work_.table_in);
     kernels_.expand(correction.out, table_out);
     const int64_t rank = correction.in.outputs(), stride = Even(rank);
     const int64_t row_count = group.count * tokens_;
     low.Reserve(row_count * stride);
     GemmCall<T> first = Product<T>(work_.table_in, units, rank);
-    first.rows = {Units(group), Even(units)};
+    first.rows = {Units(half, group), Even(units)};
     first.row_count = row_count;
     first.out = low.data();
     first.out_stride = stride;
@@ -288,8 +289,14 @@ class Pass {
 
   void AddAttention(int index) {
     const PackedBlock<W>& block = weights_.blocks[index];
-    const Half half = {index,      &KeepCounts::heads, config_.depth + index, config_.head_dim,
-                       block.proj, block.proj_bias,    block.scale1};
+    const Half half = {.block = index,
+                       .keeps = &KeepCounts::heads,
+                       .structure = config_.depth + index,
+                       .width = config_.head_dim,
+                       .most_units = HeadWidth(),
+                       .weights = block.proj,
+                       .bias = block.proj_bias,
+                       .scale = block.scale1};
     const bool last = index + 1 == config_.depth;
     const int64_t queries = last ? first_tokens_ : tokens_;
     if (AnyUnits(half)) {
@@ -308,7 +315,7 @@ class Pass {
       call.heads = heads;
       call.head_dim = config_.head_dim;
       call.queries = static_cast<int>(queries);
-      call.out = Units(group);
+      call.out = Units(half, group);
       call.out_stride = heads * half.width;
       kernels_.attention(call, parallel_);
     }
@@ -391,8 +398,14 @@ class Pass {
 
   void AddMlp(int index) {
     const PackedBlock<W>& block = weights_.blocks[index];
-    const Half half = {index,     &KeepCounts::channels, index,       1,
-                       block.fc2, block.fc2_bias,        block.scale2};
+    const Half half = {.block = index,
+                       .keeps = &KeepCounts::channels,
+                       .structure = index,
+                       .width = 1,
+                       .most_units = Even(config_.mlp_hidden),
+                       .weights = block.fc2,
+                       .bias = block.fc2_bias,
+                       .scale = block.scale2};
     if (AnyUnits(half)) NormInput(block.norm2);
     Calls<W> calls;
     for (const PassGroup& group : groups()) {
@@ -402,13 +415,13 @@ class Pass {
       call.bias = Data(block.fc1_bias);
       call.gate_bias = Data(block.gate_bias);
       call.activation = ActivationOf(config_.block.activation);
-      call.out = Units(group);
+      call.out = Units(half, group);
       call.out_stride = Even(channels);
     }
     Multiply(calls.all());
     for (const PassGroup& group : groups()) {
       const int channels = half.Keep(group);
-      ClearColumn(Units(group), group.count * tokens_, Even(channels), channels);
+      ClearColumn(Units(half, group), group.count * tokens_, Even(channels), channels);
     }
     AddOutputs(half);
   }

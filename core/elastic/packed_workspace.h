@@ -42,8 +42,10 @@ struct Workspace {
 
   AlignedVector<float> x;  // [B·N, D], the residual stream
   AlignedVector<T> input;  // [B·N, D or 3·p·p]: what a half or the patch embedding reads
-  AlignedVector<T> qkv;    // [B·N, H·3·dh], of each view [rows, H'·3·dh]
-  AlignedVector<T> units;  // [B·N, H·dh or h], of each view [rows, H'·dh or h']
+  // Of the half of a block that is computed. Units [B·N, H·dh or h], of each view [rows, H'·dh or
+  // h'], and behind those of attention what they are made of: [B·N, H·3·dh], of each view
+  // [rows, H'·3·dh].
+  AlignedVector<T> half;
   // What layers of int8 read in place of `input` and `units`.
   Int8Space int8_input, int8_units;
   // Of each view's corrections: [rows, rank], and the tables.

@@ -5,12 +5,11 @@
 #   tests/e2e/clean_debian.sh serve [FOLDER]   scripts/serve.sh, a request at budget 0.5, a second start
 #   tests/e2e/clean_debian.sh test [FOLDER]    scripts/test.sh
 #
-# FOLDER holds the Debian tree; default: a temporary one that is removed at the end. What this host needs to reach
-# package servers goes into the tree from here, never from product scripts: its resolv.conf, its own certificate
-# authorities, and pip's and apt's configuration if SNAPVIT_CLEAN_COPY names those files. A mirror of Debian:
-# SNAPVIT_CLEAN_MIRROR.
+# FOLDER holds the Debian tree; default: a temporary one that is removed at the end. What the tree needs from this host is in
+# debian_tree.sh.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
+. "$here/tests/e2e/debian_tree.sh"
 mode=${1:-serve}
 [[ $EUID -eq 0 ]] || { echo "clean: needs root" >&2; exit 2; }
 command -v debootstrap >/dev/null || { echo "clean: debootstrap is missing: apt-get install debootstrap" >&2; exit 2; }
@@ -21,35 +20,26 @@ root=$folder/root
 server=
 cleanup() {
   [[ -z "$server" ]] || pkill -TERM -f -x '.*bin/snapvit-server .*' || true
-  umount -R "$root/proc" "$root/dev" 2>/dev/null || true
+  leave_debian "$root"
   [[ -n "$keep" ]] || rm -rf --one-file-system "$folder"
 }
 trap cleanup EXIT
 
 step() { echo "=== [$SECONDS s] $*"; }
-in_debian() { env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb LANG=C.UTF-8 chroot "$root" "$@"; }
 
 step "debootstrap"
-mkdir -p "$root"
-debootstrap --variant=minbase bookworm "$root" ${SNAPVIT_CLEAN_MIRROR:-} >"$folder/debootstrap.log" 2>&1 ||
-  { tail -5 "$folder/debootstrap.log" >&2; exit 1; }
-cp /etc/resolv.conf "$root/etc/resolv.conf"
-mkdir -p "$root/usr/local/share/ca-certificates"
-cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true
-for file in ${SNAPVIT_CLEAN_COPY:-}; do install -D -m 644 "$file" "$root$file"; done
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev" && mount --make-rslave "$root/dev"
+make_debian "$root" "$folder/debootstrap.log"
 git clone --quiet "file://$here" "$root/snapvit"
 
 if [[ $mode == test ]]; then
   step "scripts/test.sh"
-  in_debian bash -c 'cd /snapvit && scripts/test.sh'
+  in_debian "$root" bash -c 'cd /snapvit && scripts/test.sh'
   step "done"
   exit 0
 fi
 
 start() {
-  in_debian bash -c 'cd /snapvit && exec scripts/serve.sh' >>"$folder/serve.log" 2>&1 &
+  in_debian "$root" bash -c 'cd /snapvit && exec scripts/serve.sh' >>"$folder/serve.log" 2>&1 &
   server=$!
   until curl -fs http://127.0.0.1:8080/readyz >/dev/null; do
     kill -0 "$server" 2>/dev/null || { tail -20 "$folder/serve.log" >&2; echo "clean: serve.sh ended" >&2; exit 1; }
@@ -65,7 +55,7 @@ stop() {
 step "scripts/serve.sh"
 start
 step "ready; classify"
-in_debian bash -c 'cd /snapvit && build/release/bin/snapvit classify docs/example.jpg --target 127.0.0.1:50051 --budget 0.5 --json' |
+in_debian "$root" bash -c 'cd /snapvit && build/release/bin/snapvit classify docs/example.jpg --target 127.0.0.1:50051 --budget 0.5 --json' |
   tee "$folder/reply.json"
 python3 - "$folder/reply.json" <<'PYTHON'
 import json, sys

@@ -1,21 +1,25 @@
 #!/usr/bin/env bash
 # Packs a build, unpacks the Debian packages into an empty folder, and uses what is there: the server, the command line,
-# the client library from somebody else's CMake project. By hand: minutes, and 2 GB.
+# the client library from somebody else's CMake project; then, as root and with debootstrap, installs them in a Debian of its own
+# and purges them. By hand: minutes, and 3 GB.
 #
 #   tests/e2e/packages.sh [BUILD]      BUILD: a built preset; default build/release
 #
 # SNAPVIT_PACKAGES=FOLDER takes the packages there instead of packing.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
+. "$here/tests/e2e/debian_tree.sh"
 build=$(cd "${1:-$here/build/release}" && pwd)
 for tool in cpack dpkg-deb dpkg-shlibdeps readelf; do
   command -v "$tool" >/dev/null || { echo "packages: $tool is missing: apt-get install cmake dpkg-dev binutils" >&2; exit 77; }
 done
 
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/snapvit-packages.XXXXXX")
+debian=$work/debian
 server=
 cleanup() {
   [[ -z "$server" ]] || kill -KILL "$server" 2>/dev/null || true
+  leave_debian "$debian"
   rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
@@ -85,4 +89,34 @@ cmake -S "$here/tests/e2e/consumer" -B "$work/consumer" -G Ninja -DCMAKE_PREFIX_
 kill -TERM "$server"
 wait "$server" || fail "the server ended with status $?"
 server=
+if [[ $EUID -ne 0 ]] || ! command -v debootstrap >/dev/null; then
+  step "not installed by dpkg: that needs root, and debootstrap"
+  exit 0
+fi
+step "a Debian of its own"
+make_debian "$debian" "$work/debootstrap.log"
+mkdir "$debian/packages"
+cp "$packages"/*.deb "$debian/packages/"
+cp -r "$here/tests/testdata/models/cls_token" "$here/docs/example.jpg" "$debian/packages/"
+step "apt-get install"
+in_debian "$debian" sh -c 'export DEBIAN_FRONTEND=noninteractive
+  apt-get -qq update && apt-get -qq install -y --no-install-recommends /packages/*.deb' >"$work/apt.log" 2>&1 ||
+  { tail -20 "$work/apt.log" >&2; fail "apt did not install the packages"; }
+names=(snapvit-server snapvit-client snapvit-libtorch libsnapvit-client-dev)
+[[ -z $(in_debian "$debian" dpkg --audit) ]] || fail "dpkg finds faults in what it installed"
+[[ -z $(in_debian "$debian" dpkg --verify "${names[@]}") ]] || fail "files are not as they were packed"
+step "served as nobody"
+in_debian "$debian" setpriv --reuid=65534 --regid=65534 --clear-groups sh -c '
+  cd /tmp
+  snapvit-server --model /packages/cls_token --listen 127.0.0.1:0 --http 127.0.0.1:0 --admin-listen 127.0.0.1:0 --cache-dir /tmp/cache \
+    --ready-file /tmp/ready.json --order-at-start never 2>/tmp/server.log &
+  until [ -f /tmp/ready.json ]; do kill -0 $! || { cat /tmp/server.log; exit 1; }; sleep 0.1; done
+  target=$(sed -n "s/.*\"listen\": *\"\([^\"]*\)\".*/\1/p" /tmp/ready.json)
+  snapvit embed /packages/example.jpg --target "$target" --budget 0.5 --json
+  kill -TERM $! && wait $!' >"$work/reply.json" || { cat "$work/reply.json" >&2; fail "the installed programs do not work"; }
+grep -q '"embedding"' "$work/reply.json" || { cat "$work/reply.json" >&2; fail "the installed command line got no embedding"; }
+step "purge"
+in_debian "$debian" apt-get -qq purge -y "${names[@]}" >"$work/apt.log" 2>&1 || { tail "$work/apt.log" >&2; fail "apt did not purge the packages"; }
+left=$(find "$debian/usr" "$debian/etc" "$debian/var/lib/dpkg/info" -iname '*snapvit*' -o -iname '*libtorch*')
+[[ -z "$left" ]] || fail "left behind: $left"
 step "done"

@@ -3,7 +3,7 @@
 # else that is gone afterwards, unless something was found.
 set -euo pipefail
 program=$1
-seconds=${2:-${FUZZ_SECONDS:-15}}
+seconds=${2:-${FUZZ_SECONDS:-30}}
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(basename "$program" _fuzz)
 folder=${FUZZ_FOLDER:-$(mktemp -d)}

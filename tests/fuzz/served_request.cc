@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/elastic/rung_interval.h"
+#include "server/wire_message.h"
 
 namespace snapvit {
 namespace {
@@ -53,7 +54,12 @@ bool ParseMessage(const uint8_t* data, size_t size, google::protobuf::Message& m
   // It has a line for every text that is not UTF-8 (the server: library_logs.h).
   static const auto loud = google::protobuf::SetLogHandler(nullptr);
   (void)loud;
-  return message.ParseFromArray(data, static_cast<int>(size));
+  // In two parts, as networks cut messages anywhere.
+  const grpc::Slice slices[] = {grpc::Slice(data, size / 2),
+                                grpc::Slice(data + size / 2, size - size / 2)};
+  const absl::Status read = ReadWireMessage(grpc::ByteBuffer(slices, 2), &message);
+  if (!read.ok()) CheckError(read);
+  return read.ok();
 }
 
 absl::Status PrepareImages(const google::protobuf::RepeatedPtrField<v1::Image>& images) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <sys/resource.h>
 
 #include <array>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "server/listeners.h"
+#include "server/wire_message.h"
 #include "tests/testing/http2_client.h"
 #include "tests/unit/server/service_fixture.h"
 
@@ -394,6 +396,116 @@ TEST_F(HostileGrpcTest, MessagesThatNeverEndStayWithinTheirMemory) {
   // While they hold what there is, others may be turned away, too; not for longer.
   peers.clear();
   while (!HonestCall().ok()) std::this_thread::yield();
+}
+
+// --- Messages ---
+
+// A unary call of any bytes.
+grpc::Status CallWithBytes(const std::shared_ptr<grpc::Channel>& channel, const char* method,
+                           const std::string& bytes, const std::string& key = "") {
+  grpc::ClientContext rpc;
+  if (!key.empty()) rpc.AddMetadata("authorization", "Bearer " + key);
+  const grpc::Slice slice(bytes);
+  const grpc::ByteBuffer request(&slice, 1);
+  grpc::CompletionQueue queue;
+  grpc::GenericStub stub(channel);
+  const auto call = stub.PrepareUnaryCall(&rpc, method, request, &queue);
+  call->StartCall();
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  call->Finish(&response, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  EXPECT_TRUE(queue.Next(&tag, &ok));
+  return status;
+}
+
+// Each is two bytes.
+std::string EmptyImages(int count) {
+  std::string bytes;
+  for (int i = 0; i < count; ++i) bytes.append("\x12\x00", 2);
+  return bytes;
+}
+
+TEST_F(HostileGrpcTest, AMessageOfManyFieldsIsNotParsed) {
+  Listen();
+  const grpc::Status status = CallWithBytes(channel_, kEmbed, EmptyImages(1 << 20));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(ReasonOf(status), "TOO_LARGE");
+  EXPECT_EQ(RefusalsOf("TOO_LARGE"), "1");
+  EXPECT_TRUE(HonestCall().ok());
+}
+
+TEST_F(HostileGrpcTest, MessagesOfStrangersAreNotParsed) {
+  tenants_file_ = "tenants:\n" + TenantOf("alice");
+  Listen();
+  for (const std::string& bytes : {std::string("no message"), EmptyImages(1 << 20)}) {
+    EXPECT_EQ(CallWithBytes(channel_, kEmbed, bytes).error_code(),
+              grpc::StatusCode::UNAUTHENTICATED);
+    const grpc::Status status =
+        CallWithBytes(channel_, "/inference.GRPCInferenceService/ModelInfer", bytes);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  }
+}
+
+TEST_F(HostileGrpcTest, BytesThatAreNoMessageAreRefusedByWhatWasExpected) {
+  tenants_file_ = "tenants:\n" + TenantOf("alice");
+  Listen();
+  const grpc::Status status = CallWithBytes(channel_, kEmbed, "no message", "alice-key");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("snapvit.v1.EmbedRequest"));
+  EXPECT_THAT(metrics_.Expose(),
+              HasSubstr("snapvit_requests_total{code=\"INVALID_ARGUMENT\",method=\"embed\","
+                        "model=\"tiny\",tenant=\"alice\"} 1\n"));
+}
+
+TEST_F(HostileGrpcTest, RequestsOfANameAreSmallWhoeverSendsThem) {
+  Listen();
+  for (const char* method : {"/snapvit.v1.Models/GetModel", "/snapvit.v1.Models/ListModels",
+                             "/inference.GRPCInferenceService/ServerLive",
+                             "/inference.GRPCInferenceService/ModelMetadata"}) {
+    const grpc::Status status = CallWithBytes(channel_, method, EmptyImages(1 << 20));
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << method;
+    EXPECT_EQ(ReasonOf(status), "TOO_LARGE") << method;
+  }
+}
+
+TEST_F(HostileGrpcTest, BytesThatAreNoMessageStayTheFaultOfTheirPlaceInAStream) {
+  Listen();
+  grpc::ClientContext rpc;
+  grpc::CompletionQueue queue;
+  grpc::GenericStub stub(channel_);
+  const auto stream = stub.PrepareCall(&rpc, kEmbedStream, &queue);
+  const auto await = [&] {
+    void* tag = nullptr;
+    bool ok = false;
+    return queue.Next(&tag, &ok) && ok;
+  };
+  stream->StartCall(nullptr);
+  ASSERT_TRUE(await());
+  v1::EmbedRequest fine = TensorRequest(1);
+  for (const std::string& bytes :
+       {std::string("no message"), EmptyImages(1 << 20), fine.SerializeAsString()}) {
+    const grpc::Slice slice(bytes);
+    stream->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+    ASSERT_TRUE(await());
+    grpc::ByteBuffer reply_bytes;
+    stream->Read(&reply_bytes, nullptr);
+    ASSERT_TRUE(await());
+    v1::EmbedResponse reply;
+    ASSERT_TRUE(ReadWireMessage(reply_bytes, &reply).ok());
+    ASSERT_EQ(reply.items_size(), 1);
+    EXPECT_EQ(reply.items(0).has_embedding(), bytes == fine.SerializeAsString());
+    EXPECT_EQ(ReasonOf(reply.items(0).error().SerializeAsString()) == "TOO_LARGE",
+              bytes == EmptyImages(1 << 20))
+        << reply.items(0).error().DebugString();
+  }
+  stream->WritesDone(nullptr);
+  ASSERT_TRUE(await());
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  ASSERT_TRUE(await());
+  EXPECT_TRUE(status.ok());
 }
 
 // --- Peers that stand still ---

@@ -111,11 +111,11 @@ void ServiceTest::Start(std::shared_ptr<const ServedModel> model) {
   builder.RegisterService(models_service_.get());
   builder.RegisterService(admin_service_.get());
   server_ = builder.BuildAndStart();
-  const auto channel = server_->InProcessChannel({});
-  inference_ = v1::Inference::NewStub(channel);
-  models_ = v1::Models::NewStub(channel);
-  open_inference_ = inference::GRPCInferenceService::NewStub(channel);
-  admin_ = v1::Admin::NewStub(channel);
+  channel_ = server_->InProcessChannel({});
+  inference_ = v1::Inference::NewStub(channel_);
+  models_ = v1::Models::NewStub(channel_);
+  open_inference_ = inference::GRPCInferenceService::NewStub(channel_);
+  admin_ = v1::Admin::NewStub(channel_);
   if (model == nullptr) return;
   state_.SetModel(std::move(model));
   state_.SetPhase(Phase::kReady, 1);

@@ -83,6 +83,7 @@ class ServiceTest : public ::testing::Test {
   // For files of the test.
   const TemporaryFolder& folder() const { return folder_; }
 
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Models::Stub> models_;
   std::unique_ptr<inference::GRPCInferenceService::Stub> open_inference_;
   std::unique_ptr<v1::Admin::Stub> admin_;
