@@ -2,6 +2,8 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/impl/server_builder_plugin.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 
@@ -9,6 +11,7 @@
 #include <chrono>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -49,6 +52,16 @@ void Limit(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
   };
   for (const auto& [name, value] : arguments) builder.AddChannelArgument(name, value);
 }
+
+// Its library adds reflection to every server of a process.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins,
+                  [](const auto& plugin) { return plugin->name() == "proto_server_reflection"; });
+  }
+};
 
 using ExternalAcceptor = grpc::experimental::ExternalConnectionAcceptor;
 
@@ -94,6 +107,7 @@ absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
       options.credentials != nullptr ? options.credentials : grpc::InsecureServerCredentials();
   grpc::ServerBuilder builder;
   Limit(options.limits, builder);
+  if (!options.reflection) builder.SetOption(std::make_unique<WithoutReflection>());
   for (grpc::Service* const service : services) builder.RegisterService(service);
   auto connections = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,

@@ -26,6 +26,7 @@ struct GrpcListenerOptions {
   HostPort address;       // port 0: any free one
   const char* flag = "";  // that the address came from, for messages
   ConnectionLimits limits;
+  bool reflection = true;
   std::function<void(Acceptor::Refusal)> on_refusal;     // of a connection; may be empty
   std::shared_ptr<grpc::ServerCredentials> credentials;  // null: connections are not encrypted
 };
@@ -37,7 +38,7 @@ struct GrpcListener {
   HostPort address;  // with the real port
 };
 
-// Serves `services`, which outlive the listener, with health and reflection beside them.
+// Serves `services`, which outlive the listener, with health and, if asked for, reflection beside them.
 // FAILED_PRECONDITION, with the address, if it cannot be bound.
 absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
                                        std::span<grpc::Service* const> services);

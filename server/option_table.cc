@@ -26,6 +26,7 @@ constexpr EnumName<LogLevel> kLogLevels[] = {{"debug", LogLevel::kDebug},
                                              {"error", LogLevel::kError}};
 constexpr EnumName<TlsClientAuth> kTlsClientAuths[] = {{"require", TlsClientAuth::kRequire},
                                                        {"request", TlsClientAuth::kRequest}};
+constexpr EnumName<bool> kOnOff[] = {{"on", true}, {"off", false}};
 constexpr EnumName<LogFormat> kLogFormats[] = {{"text", LogFormat::kText},
                                                {"json", LogFormat::kJson}};
 
@@ -277,6 +278,9 @@ constexpr OptionRow kTable[] = {
      "gRPC listener of the service Admin, for operators: it asks nobody who they are. Port 0 takes a free one.",
      [](std::string_view t, Options& o) { return SetHostPort(t, o.admin_listen); },
      [](const Options& o) { return o.admin_listen.ToString(); }},
+    {kListeners, "reflection", "on|off", "Whether the gRPC listeners tell everybody what services they have, for grpcurl and the like.",
+     [](std::string_view t, Options& o) { return ParseChoice(t, kOnOff, o.reflection); },
+     [](const Options& o) { return ChoiceName(kOnOff, o.reflection); }},
 
     {kAccess, "tenants", "FILE",
      "YAML file of tenants: keys, budgets, shares, limits (docs/tenants.md). Read again when it changes and on "

@@ -57,6 +57,7 @@ struct ServerOptions {
   HostPort admin_listen{"127.0.0.1", 50052};
 
   // Who may use the gRPC and HTTP listeners. Paths; empty: not set.
+  bool reflection = true;     // of the gRPC listeners
   std::string tenants;        // not set: one open tenant
   std::string tls_cert;       // PEM; with tls_key; not set: no TLS
   std::string tls_key;        // PEM

@@ -330,6 +330,7 @@ absl::Status ServerImpl::StartListeners() {
   grpc.address = options_.listen;
   grpc.flag = "--listen";
   grpc.limits = options_.connections;
+  grpc.reflection = options_.reflection;
   grpc.on_refusal = [this](Acceptor::Refusal refusal) { OnRefusal(refusal); };
   if (access_->tls() != nullptr) {
     grpc.credentials = MakeTlsCredentials(access_->tls(), options_.tls_client_auth);
@@ -342,6 +343,7 @@ absl::Status ServerImpl::StartListeners() {
   admin.address = options_.admin_listen;
   admin.flag = "--admin-listen";
   admin.limits = options_.connections;
+  admin.reflection = options_.reflection;
   admin.limits.max_connections = kAdminConnections;
   admin.on_refusal = grpc.on_refusal;
   grpc::Service* const admin_services[] = {admin_.get()};

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -78,6 +79,31 @@ size_t RaiseOwnLimit(size_t connections) {
               << connections << "\n";
   }
   return std::min(connections, room);
+}
+
+TEST(HostileE2eTest, ReflectionCanBeSwitchedOff) {
+  for (const char* reflection : {"on", "off"}) {
+    ServerProcess server({"--engine", kSimulated, "--reflection", reflection});
+    ASSERT_TRUE(server.AwaitReady()) << server.process().Log();
+    grpc::GenericStub stub(
+        grpc::CreateChannel(server.target(), grpc::InsecureChannelCredentials()));
+    grpc::ClientContext rpc;
+    grpc::CompletionQueue queue;
+    const auto call = stub.PrepareCall(
+        &rpc, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", &queue);
+    void* tag = nullptr;
+    bool ok = false;
+    call->StartCall(nullptr);
+    queue.Next(&tag, &ok);
+    call->WritesDone(nullptr);
+    queue.Next(&tag, &ok);
+    grpc::Status status;
+    call->Finish(&status, nullptr);
+    queue.Next(&tag, &ok);
+    EXPECT_EQ(status.error_code(), std::string(reflection) == "on"
+                                       ? grpc::StatusCode::OK
+                                       : grpc::StatusCode::UNIMPLEMENTED);
+  }
 }
 
 TEST(HostileE2eTest, TenThousandIdleConnectionsTakeNothingFromOthers) {
