@@ -38,8 +38,8 @@ struct GrpcListener {
   HostPort address;  // with the real port
 };
 
-// Serves `services`, which outlive the listener, with health and, if asked for, reflection beside them.
-// FAILED_PRECONDITION, with the address, if it cannot be bound.
+// Serves `services`, which outlive the listener, with health and, if asked for, reflection beside
+// them. FAILED_PRECONDITION, with the address, if it cannot be bound.
 absl::StatusOr<GrpcListener> StartGrpc(const GrpcListenerOptions& options,
                                        std::span<grpc::Service* const> services);
 // Takes no more connections and cuts off what is open. Does nothing to one that was never started.
