@@ -39,6 +39,10 @@ void Limit(const ConnectionLimits& limits, grpc::ServerBuilder& builder) {
   quota.Resize(limits.max_message_memory);
   builder.SetResourceQuota(quota);
   const std::pair<const char*, int> arguments[] = {
+      // It inflates any message to any size, and only then looks how large it is: a thousand times
+      // what was sent. Services with large messages do it themselves (wire_message.h); names are
+      // not made smaller by compression.
+      {GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0},
       {GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits.max_header_bytes)},
       {GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.max_connection_calls},
       {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, ToMilliseconds(limits.handshake_time)},

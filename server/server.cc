@@ -283,6 +283,7 @@ InferenceContext ServerImpl::Context() {
   context.calls = &calls_;
   context.call_set = &call_set_;
   context.max_calls = options_.max_calls;
+  context.max_message_bytes = options_.connections.max_message_bytes;
   context.max_images = options_.max_images;
   context.max_pixels = options_.max_pixels;
   context.max_queue_items = options_.max_queue_items;

@@ -18,7 +18,7 @@ grpc::ServerUnaryReactor* AnswerSmallCall(grpc::CallbackServerContext* rpc,
                                           grpc::ByteBuffer* response_bytes, const Answer& answer) {
   Request request;
   Response response;
-  absl::Status status = ReadSmallWireMessage(request_bytes, &request);
+  absl::Status status = ReadWireMessage(request_bytes, kMostSmallBytes, &request);
   if (status.ok()) status = answer(request, &response);
   if (status.ok()) *response_bytes = ToWire(response);
   grpc::ServerUnaryReactor* const reactor = rpc->DefaultReactor();

@@ -67,7 +67,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
     RETURN_IF_ERROR(CheckRoomForCall(context_, context_.calls->Started()));
     ASSIGN_OR_RETURN(const TenantPtr known, context_.authenticator->Authenticate(caller_));
     tenant = known->policy.name;
-    return ReadWireMessage(bytes, &request_);
+    return ReadWireMessage(bytes, context_.max_message_bytes, &request_);
   }
 
   void Finish(const absl::Status& status) {

@@ -1,11 +1,14 @@
 #include "server/wire_message.h"
 
 #include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/gzip_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/wire_format_lite.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <grpcpp/support/proto_buffer_writer.h>
 
 #include <limits>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/error_reason.h"
@@ -19,6 +22,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::internal::WireFormatLite;
 using google::protobuf::io::CodedInputStream;
+using google::protobuf::io::ZeroCopyInputStream;
 
 // As protobuf's parser.
 constexpr int kDeepest = 100;
@@ -65,7 +69,7 @@ class FieldCount {
     int length = 0;
     if (!input_.ReadVarintSizeAsInt(&length)) return Result::kMalformed;
     if (message == nullptr) return read(input_.Skip(length));
-    if (depth == 0 || input_.BytesUntilLimit() < length) return Result::kMalformed;
+    if (depth == 0) return Result::kMalformed;
     const CodedInputStream::Limit limit = input_.PushLimit(length);
     const Result result = Count(message, depth - 1);
     input_.PopLimit(limit);
@@ -76,50 +80,78 @@ class FieldCount {
   int fields_ = 0;
 };
 
+// gRPC tells no handler whether a message was compressed. None of ours begins as gzip does (field
+// 3, of a type that there is not), nor as deflate does (field 15).
+bool IsCompressed(grpc::ByteBuffer* bytes) {
+  grpc::ProtoBufferReader reader(bytes);
+  CodedInputStream input(&reader);
+  uint8_t start[2];
+  if (!input.ReadRaw(start, sizeof(start))) return false;
+  return (start[0] == 0x1F && start[1] == 0x8B) ||
+         (start[0] == 0x78 && (start[0] << 8 | start[1]) % 31 == 0);
+}
+
+// The bytes of a message from its first one, inflated if they were compressed, and at most so many.
+class MessageStream {
+ public:
+  MessageStream(grpc::ByteBuffer* bytes, bool compressed, size_t most_bytes) : reader_(bytes) {
+    if (compressed) inflated_.emplace(&reader_);
+    limited_.emplace(inflated_ ? static_cast<ZeroCopyInputStream*>(&*inflated_) : &reader_,
+                     static_cast<int64_t>(most_bytes));
+  }
+  ZeroCopyInputStream* get() { return &*limited_; }
+  int64_t read() const { return limited_->ByteCount(); }
+  // Up to what was read.
+  bool intact() const { return !inflated_ || inflated_->ZlibErrorCode() >= 0; }
+
+ private:
+  grpc::ProtoBufferReader reader_;
+  std::optional<google::protobuf::io::GzipInputStream> inflated_;
+  std::optional<google::protobuf::io::LimitingInputStream> limited_;
+};
+
 absl::Status Malformed(const Message& message) {
   return absl::InvalidArgumentError(
       absl::StrCat("the request cannot be parsed, expected a ", message.GetTypeName()));
 }
 
-absl::Status CheckFields(grpc::ByteBuffer* bytes, const Message& message) {
-  grpc::ProtoBufferReader reader(bytes);
-  CodedInputStream input(&reader);
-  input.SetTotalBytesLimit(std::numeric_limits<int>::max());
-  const CodedInputStream::Limit all = input.PushLimit(static_cast<int>(bytes->Length()));
-  const FieldCount::Result result = FieldCount(&input).Count(message.GetDescriptor(), kDeepest);
-  input.PopLimit(all);
-  if (result == FieldCount::Result::kMalformed) return Malformed(message);
-  if (result == FieldCount::Result::kFine) return absl::OkStatus();
+absl::Status TooLarge(const Message& message, int64_t most, const char* unit) {
   return WithReason(absl::ResourceExhaustedError(
-                        absl::StrCat("the request has too many fields, expected at most ",
-                                     kMostFields, " in all of its messages")),
+                        absl::StrCat("the request, a ", message.GetTypeName(), ", has too many ",
+                                     unit, ", expected at most ", most)),
                     kReasonTooLarge);
+}
+
+absl::Status CheckSize(grpc::ByteBuffer* bytes, bool compressed, size_t most_bytes,
+                       const Message& message) {
+  // One more tells those that are as large as they may be from larger ones.
+  MessageStream stream(bytes, compressed, most_bytes + 1);
+  CodedInputStream input(stream.get());
+  input.SetTotalBytesLimit(std::numeric_limits<int>::max());
+  const FieldCount::Result result = FieldCount(&input).Count(message.GetDescriptor(), kDeepest);
+  if (result == FieldCount::Result::kTooMany) return TooLarge(message, kMostFields, "fields");
+  if (stream.read() > static_cast<int64_t>(most_bytes)) {
+    return TooLarge(message, static_cast<int64_t>(most_bytes), "bytes");
+  }
+  if (result == FieldCount::Result::kMalformed || !stream.intact()) return Malformed(message);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status ReadWireMessage(const grpc::ByteBuffer& bytes, Message* message) {
+absl::Status ReadWireMessage(const grpc::ByteBuffer& bytes, size_t most_bytes, Message* message) {
   message->Clear();
   if (!bytes.Valid()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the call has no message, expected a ", message->GetTypeName()));
   }
   grpc::ByteBuffer shared(bytes);  // readers do not take constant ones
-  RETURN_IF_ERROR(CheckFields(&shared, *message));
-  grpc::ProtoBufferReader reader(&shared);
-  if (message->ParseFromZeroCopyStream(&reader)) return absl::OkStatus();
+  const bool compressed = IsCompressed(&shared);
+  RETURN_IF_ERROR(CheckSize(&shared, compressed, most_bytes, *message));
+  MessageStream stream(&shared, compressed, most_bytes);
+  if (message->ParseFromZeroCopyStream(stream.get())) return absl::OkStatus();
   message->Clear();
   return Malformed(*message);
-}
-
-absl::Status ReadSmallWireMessage(const grpc::ByteBuffer& bytes, Message* message) {
-  if (bytes.Valid() && bytes.Length() > kMostSmallBytes) {
-    return WithReason(
-        absl::ResourceExhaustedError(absl::StrCat(message->GetTypeName(), " has ", bytes.Length(),
-                                                  " bytes, expected at most ", kMostSmallBytes)),
-        kReasonTooLarge);
-  }
-  return ReadWireMessage(bytes, message);
 }
 
 grpc::ByteBuffer ToWire(const Message& message) {

@@ -22,13 +22,11 @@ inline constexpr int kMostFields = 1 << 16;
 // Of a request that holds no more than names.
 inline constexpr size_t kMostSmallBytes = 64 << 10;
 
-// Parses a request, whose fields are counted first. INVALID_ARGUMENT: it is no such message;
-// RESOURCE_EXHAUSTED (TOO_LARGE): it has too many fields. Then `message` is empty.
-absl::Status ReadWireMessage(const grpc::ByteBuffer& bytes, google::protobuf::Message* message);
-
-// The same for a request of few bytes, from anybody.
-absl::Status ReadSmallWireMessage(const grpc::ByteBuffer& bytes,
-                                  google::protobuf::Message* message);
+// Parses a request of at most `most_bytes`, which may be compressed: gRPC's own inflating, which
+// knows no bound, is off (listeners.cc). Its bytes and fields are counted first. INVALID_ARGUMENT:
+// it is no such message; RESOURCE_EXHAUSTED (TOO_LARGE): it is too large. Then `message` is empty.
+absl::Status ReadWireMessage(const grpc::ByteBuffer& bytes, size_t most_bytes,
+                             google::protobuf::Message* message);
 
 grpc::ByteBuffer ToWire(const google::protobuf::Message& message);
 

@@ -3,10 +3,12 @@
 
 Seeds are small, and named seed_*; everything else in a corpus was found by a search or written by hand, and is left alone."""
 import base64
+import gzip
 import json
 import pathlib
 import struct
 import zipfile
+import zlib
 
 HERE = pathlib.Path(__file__).resolve().parent
 TESTDATA = HERE.parent / "testdata"
@@ -209,6 +211,8 @@ def requests():
     write("embed_request", "options", chunk(1, "tiny") + chunk(2, sources["pixels"]) + chunk(2, sources["encoded"])
           + chunk(4, number(1, 1) + number(2, 1) + number(3, 2) + number(4, 8)) + chunk(5, "id") + chunk(6, number(1, 3)))
     write("embed_request", "classes", chunk(2, sources["pixels"]) + number(4, 3) + number(5, 1) + chunk(6, "id") + chunk(7, number(1, 2)))
+    write("embed_request", "gzip", gzip.compress(chunk(2, sources["pixels"]) + chunk(5, "id"), mtime=0))
+    write("embed_request", "deflate", zlib.compress(chunk(2, sources["tensor"]) + chunk(5, "id")))
     infer_requests()
     http_bodies()
 

@@ -57,7 +57,8 @@ bool ParseMessage(const uint8_t* data, size_t size, google::protobuf::Message& m
   // In two parts, as networks cut messages anywhere.
   const grpc::Slice slices[] = {grpc::Slice(data, size / 2),
                                 grpc::Slice(data + size / 2, size - size / 2)};
-  const absl::Status read = ReadWireMessage(grpc::ByteBuffer(slices, 2), &message);
+  const absl::Status read =
+      ReadWireMessage(grpc::ByteBuffer(slices, 2), kMostFuzzedBytes, &message);
   if (!read.ok()) CheckError(read);
   return read.ok();
 }

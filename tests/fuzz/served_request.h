@@ -24,6 +24,7 @@ namespace snapvit {
 const ServedModel& FuzzedModel();
 
 inline constexpr int kMostFuzzedImages = 4;
+inline constexpr size_t kMostFuzzedBytes = 1 << 20;
 inline constexpr size_t kMostFuzzedPixels = 1 << 16;
 
 // False if the bytes are no message of this kind.

@@ -436,6 +436,25 @@ TEST_F(HostileGrpcTest, AMessageOfManyFieldsIsNotParsed) {
   EXPECT_TRUE(HonestCall().ok());
 }
 
+TEST_F(HostileGrpcTest, CompressedMessagesAreInflatedUpToTheLimit) {
+  context_.max_message_bytes = 1 << 20;
+  Listen();
+  for (const grpc_compression_algorithm algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    for (const int bytes : {1 << 19, 1 << 24}) {
+      const auto channel =
+          grpc::CreateChannel(listener_.address.ToString(), grpc::InsecureChannelCredentials());
+      grpc::ClientContext rpc;
+      rpc.set_compression_algorithm(algorithm);
+      v1::EmbedRequest request = TensorRequest(1);
+      request.set_id(std::string(bytes, 'a'));
+      v1::EmbedResponse response;
+      const grpc::Status status = v1::Inference::NewStub(channel)->Embed(&rpc, request, &response);
+      EXPECT_EQ(ReasonOf(status), bytes < 1 << 20 ? "" : "TOO_LARGE") << status.error_message();
+      EXPECT_EQ(response.id().size(), bytes < 1 << 20 ? bytes : 0);
+    }
+  }
+}
+
 TEST_F(HostileGrpcTest, MessagesOfStrangersAreNotParsed) {
   tenants_file_ = "tenants:\n" + TenantOf("alice");
   Listen();
@@ -493,7 +512,7 @@ TEST_F(HostileGrpcTest, BytesThatAreNoMessageStayTheFaultOfTheirPlaceInAStream) 
     stream->Read(&reply_bytes, nullptr);
     ASSERT_TRUE(await());
     v1::EmbedResponse reply;
-    ASSERT_TRUE(ReadWireMessage(reply_bytes, &reply).ok());
+    ASSERT_TRUE(ReadWireMessage(reply_bytes, 1 << 20, &reply).ok());
     ASSERT_EQ(reply.items_size(), 1);
     EXPECT_EQ(reply.items(0).has_embedding(), bytes == fine.SerializeAsString());
     EXPECT_EQ(ReasonOf(reply.items(0).error().SerializeAsString()) == "TOO_LARGE",

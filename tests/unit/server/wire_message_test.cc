@@ -1,6 +1,9 @@
 #include "server/wire_message.h"
 
 #include <gmock/gmock.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/gzip_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
@@ -18,6 +21,8 @@ namespace {
 using ::google::protobuf::util::MessageDifferencer;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+
+constexpr size_t kMost = 1 << 20;
 
 // In slices of `most` bytes, as they come from a network.
 grpc::ByteBuffer Bytes(const std::string& text, size_t most = 1 << 20) {
@@ -46,13 +51,14 @@ TEST(WireMessage, ComesBackFromItsBytesHoweverTheyAreCut) {
   const v1::EmbedRequest request = Request();
   for (const size_t most : {1, 7, 4096}) {
     v1::EmbedRequest read;
-    ASSERT_TRUE(ReadWireMessage(Bytes(request.SerializeAsString(), most), &read).ok()) << most;
+    ASSERT_TRUE(ReadWireMessage(Bytes(request.SerializeAsString(), most), kMost, &read).ok())
+        << most;
     EXPECT_TRUE(MessageDifferencer::Equals(read, request)) << most;
   }
   v1::EmbedRequest read;
-  ASSERT_TRUE(ReadWireMessage(ToWire(request), &read).ok());
+  ASSERT_TRUE(ReadWireMessage(ToWire(request), kMost, &read).ok());
   EXPECT_TRUE(MessageDifferencer::Equals(read, request));
-  ASSERT_TRUE(ReadWireMessage(Bytes(""), &read).ok());
+  ASSERT_TRUE(ReadWireMessage(Bytes(""), kMost, &read).ok());
   EXPECT_EQ(read.ByteSizeLong(), 0U);
 }
 
@@ -61,7 +67,7 @@ TEST(WireMessage, WhatIsNoSuchMessageIsNamed) {
   v1::EmbedRequest read;
   int malformed = 0;
   for (size_t size = 1; size < 60; ++size) {
-    const absl::Status status = ReadWireMessage(Bytes(whole.substr(0, size)), &read);
+    const absl::Status status = ReadWireMessage(Bytes(whole.substr(0, size)), kMost, &read);
     if (status.ok()) continue;  // cut between two fields
     ++malformed;
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
@@ -69,9 +75,10 @@ TEST(WireMessage, WhatIsNoSuchMessageIsNamed) {
     EXPECT_EQ(read.ByteSizeLong(), 0U);
   }
   EXPECT_GT(malformed, 30);
-  EXPECT_FALSE(ReadWireMessage(Bytes("\x0B\x0C"), &read).ok()) << "a group";
-  EXPECT_FALSE(ReadWireMessage(Bytes("\x2A\x02\xC3\x28"), &read).ok()) << "a text that is no UTF-8";
-  const absl::Status none = ReadWireMessage(grpc::ByteBuffer(), &read);
+  EXPECT_FALSE(ReadWireMessage(Bytes("\x0B\x0C"), kMost, &read).ok()) << "a group";
+  EXPECT_FALSE(ReadWireMessage(Bytes("\x2A\x02\xC3\x28"), kMost, &read).ok())
+      << "a text that is no UTF-8";
+  const absl::Status none = ReadWireMessage(grpc::ByteBuffer(), kMost, &read);
   EXPECT_EQ(none.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(none.message(), AllOf(HasSubstr("no message"), HasSubstr("EmbedRequest")));
 }
@@ -86,7 +93,7 @@ std::string Repeated(const std::string& field, int times) {
 template <typename Message>
 absl::Status Read(const std::string& bytes) {
   Message message;
-  const absl::Status status = ReadWireMessage(Bytes(bytes), &message);
+  const absl::Status status = ReadWireMessage(Bytes(bytes), kMost, &message);
   EXPECT_TRUE(status.ok() || message.ByteSizeLong() == 0);
   return status;
 }
@@ -116,16 +123,53 @@ TEST(WireMessage, FieldsOfInnerMessagesCount) {
   EXPECT_TRUE(Read<inference::ModelInferRequest>(numbers.SerializeAsString()).ok());
 }
 
+using google::protobuf::io::GzipOutputStream;
+
+// As gRPC's clients compress.
+std::string Compressed(const std::string& bytes, GzipOutputStream::Format format) {
+  std::string result;
+  google::protobuf::io::StringOutputStream out(&result);
+  GzipOutputStream::Options options;
+  options.format = format;
+  GzipOutputStream gzip(&out, options);
+  google::protobuf::io::CodedOutputStream(&gzip).WriteString(bytes);
+  gzip.Close();
+  return result;
+}
+
+TEST(WireMessage, CompressedOnesAreInflatedUpToTheirBound) {
+  const v1::EmbedRequest request = Request();
+  const std::string bytes = request.SerializeAsString();
+  for (const auto format : {GzipOutputStream::GZIP, GzipOutputStream::ZLIB}) {
+    const std::string compressed = Compressed(bytes, format);
+    EXPECT_LT(compressed.size(), bytes.size() / 10);
+    v1::EmbedRequest read;
+    for (const size_t most : {1, 7, 4096}) {
+      ASSERT_TRUE(ReadWireMessage(Bytes(compressed, most), bytes.size(), &read).ok()) << most;
+      EXPECT_TRUE(MessageDifferencer::Equals(read, request)) << most;
+    }
+    const absl::Status larger = ReadWireMessage(Bytes(compressed), bytes.size() - 1, &read);
+    EXPECT_EQ(GetReason(larger), kReasonTooLarge) << larger;
+    EXPECT_EQ(read.ByteSizeLong(), 0U);
+    std::string damaged = compressed;
+    damaged[damaged.size() / 2] ^= 1;
+    EXPECT_FALSE(ReadWireMessage(Bytes(damaged), kMost, &read).ok());
+    const std::string images = Repeated(std::string("\x12\x00", 2), kMostFields + 1);
+    const absl::Status many = ReadWireMessage(Bytes(Compressed(images, format)), kMost, &read);
+    EXPECT_THAT(many.message(), HasSubstr("fields"));
+  }
+}
+
 TEST(WireMessage, SmallRequestsAreSmall) {
   inference::ModelMetadataRequest request;
   request.set_name(std::string(kMostSmallBytes - 10, 'n'));
   inference::ModelMetadataRequest read;
-  EXPECT_TRUE(ReadSmallWireMessage(ToWire(request), &read).ok());
+  EXPECT_TRUE(ReadWireMessage(ToWire(request), kMostSmallBytes, &read).ok());
   request.set_name(std::string(kMostSmallBytes, 'n'));
-  const absl::Status status = ReadSmallWireMessage(ToWire(request), &read);
+  const absl::Status status = ReadWireMessage(ToWire(request), kMostSmallBytes, &read);
   EXPECT_EQ(GetReason(status), kReasonTooLarge) << status;
   EXPECT_THAT(status.message(), HasSubstr("ModelMetadataRequest"));
-  EXPECT_FALSE(ReadSmallWireMessage(grpc::ByteBuffer(), &read).ok());
+  EXPECT_FALSE(ReadWireMessage(grpc::ByteBuffer(), kMostSmallBytes, &read).ok());
 }
 
 }  // namespace
