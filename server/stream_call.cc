@@ -58,7 +58,8 @@ void StreamCall<Method>::OnReadDone(bool ok) {
       absl::MutexLock lock(&mu_);
       message = reading_;
     }
-    message->read = ReadWireMessage(message->request_bytes, context_->max_message_bytes, &message->request);
+    message->read =
+        ReadWireMessage(message->request_bytes, context_->max_message_bytes, &message->request);
     message->request_bytes.Clear();
   }
   {
