@@ -14,6 +14,9 @@ constexpr int64_t kTilePartInputs = 768;
 template <typename T>
 constexpr int64_t kTilePartInputs<Int8<T>> = kAllInputs;
 
+// After so many steps rows of the square before are written.
+constexpr int64_t kStepsAtOnce = 4;
+
 // One of the products of a call: its rows, and the weights of as many columns as a square has.
 template <typename T, int kColumnTiles>
 class Factor {
@@ -172,35 +175,76 @@ class PendingOutputs {
 
   // Writes the next `count` rows, or those that are left.
   void Write(int64_t count) {
-    for (const int64_t end = std::min(end_, at_ + count); at_ < end; ++at_) {
+    const int64_t end = std::min(end_, at_ + count);
+    while (at_ < end) {
       if (row_ + at_ == piece_->end) {
         ++piece_;
         Open();
       }
-      const float* sum = sums_ + at_ * kSquare;
-      const int64_t row = row_ + at_ - piece_->first + piece_->begin;
-      if (gated_) {
-        outputs_[0]->Write(row, LoadSums<T>(sum), LoadSums<T>(sum + kTile));
-        continue;
-      }
-      for (int half = 0; half < halves_; ++half) {
-        outputs_[half]->Write(row, LoadSums<T>(sum + half * kTile));
-      }
+      (this->*write_)(std::min(end, piece_->end - row_));
     }
   }
 
  private:
-  // Outputs of the piece.
+  // Outputs of the piece, and how they are written.
   void Open() {
     const GemmCall<T>& call = *piece_->call;
     for (int half = 0; half < halves_; ++half) {
       const int64_t first = first_ + half * kTile;
       outputs_[half].emplace(call, first, call.outputs - first);
     }
+    write_ = WriterOf(call);
+  }
+
+  using Writer = void (PendingOutputs::*)(int64_t end);
+
+  // What most calls do is compiled for itself, as it must not take longer than the tile unit.
+  Writer WriterOf(const GemmCall<T>& call) const {
+    if (gated_) return &PendingOutputs::WriteGated;
+    if (halves_ == 2 && call.activation == GemmActivation::kNone) {
+      return call.residual != nullptr ? &PendingOutputs::WritePairs<GemmActivation::kNone, true>
+                                      : &PendingOutputs::WritePairs<GemmActivation::kNone, false>;
+    }
+    if (halves_ == 2 && call.activation == GemmActivation::kGelu && call.residual == nullptr) {
+      return &PendingOutputs::WritePairs<GemmActivation::kGelu, false>;
+    }
+    return &PendingOutputs::WriteHalves;
+  }
+
+  const float* SumsAt(int64_t at) const { return sums_ + at * kSquare; }
+  // Of the piece's call.
+  int64_t RowAt(int64_t at) const { return row_ + at - piece_->first + piece_->begin; }
+
+  // Rows of the square up to `end`, all of the piece.
+  template <GemmActivation kActivation, bool kAdds>
+  void WritePairs(int64_t end) {
+    const Outputs<T> left = *outputs_[0], right = *outputs_[1];  // in registers
+    const float* sums = SumsAt(at_);
+    int64_t row = RowAt(at_);
+    for (int64_t at = at_; at < end; ++at, ++row, sums += kSquare) {
+      left.WriteAs(kActivation, kAdds, row, LoadSums<T>(sums));
+      right.WriteAs(kActivation, kAdds, row, LoadSums<T>(sums + kTile));
+    }
+    at_ = end;
+  }
+
+  void WriteHalves(int64_t end) {
+    for (; at_ < end; ++at_) {
+      for (int half = 0; half < halves_; ++half) {
+        outputs_[half]->Write(RowAt(at_), LoadSums<T>(SumsAt(at_) + half * kTile));
+      }
+    }
+  }
+
+  void WriteGated(int64_t end) {
+    for (; at_ < end; ++at_) {
+      outputs_[0]->Write(RowAt(at_), LoadSums<T>(SumsAt(at_)), LoadSums<T>(SumsAt(at_) + kTile));
+    }
   }
 
   alignas(64) float sums_[kSquare * kSquare];
   std::optional<Outputs<T>> outputs_[2];
+  Writer write_ = nullptr;
   const typename RowBlock<T>::Piece* piece_ = nullptr;
   int64_t first_ = 0;
   int64_t row_ = 0;
@@ -240,14 +284,16 @@ void RunTileStrip(const RowBlock<T>& block, const Strip<T>& strip, int64_t row_c
   const int64_t steps = DivideUp(call.inputs, kStep<T>) + DivideUp(call.more_inputs, kStep<T>);
   const auto run = [&](int64_t row, auto row_tiles, int64_t rows) {
     PendingOutputs<T>& before = squares.before();
-    const int64_t rows_at_once = DivideUp(before.left(), steps);
+    const int64_t rows_at_once = kStepsAtOnce * DivideUp(before.left(), steps);
+    int64_t step = 0;
     const auto between = [&] {
       ahead.Fetch();
-      before.Write(rows_at_once);
+      if (++step % kStepsAtOnce == 0) before.Write(rows_at_once);
     };
     ZeroSums<row_tiles(), kColumnTiles>();
     factor.template Add<row_tiles()>(row, between);
     if (more.has_value()) more->template Add<row_tiles()>(row, between);
+    before.Write(before.left());
     StoreSums<row_tiles(), kColumnTiles>(squares.now().sums(), kSquareBytes);
     squares.now().Begin(block, strip.first, row, rows, kColumnTiles);
     squares.Next();

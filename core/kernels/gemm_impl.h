@@ -104,6 +104,9 @@ class Outputs {
  public:
   Outputs(const GemmCall<T>& call, int64_t first, int64_t valid)
       : call_(call),
+        out_(call.out),
+        residual_(call.residual),
+        stride_(call.out_stride),
         first_(first),
         mask_(FirstLanes(valid)),
         bias_(LoadOr(call.bias, first, mask_, 0)),
@@ -113,18 +116,21 @@ class Outputs {
         gate_weight_scales_(LoadOr(call.gate_weight_scales, first, mask_, 1)) {}
 
   void Write(int64_t row, Sums<T> sum) const {
-    const Floats y =
-        Activate<ResultOf<T>>(call_.activation, PlusBias(row, sum, weight_scales_, bias_));
-    const int64_t at = row * call_.out_stride + first_;
-    if (call_.out != nullptr) return Element<ResultOf<T>>::Store(call_.out + at, mask_, y);
-    Store(call_.residual + at, mask_, MultiplyAdd(y, scale_, Load(mask_, call_.residual + at)));
+    WriteAs(call_.activation, /*adds=*/residual_ != nullptr, row, sum);
+  }
+  // The same, where it is known what the call does.
+  void WriteAs(GemmActivation activation, bool adds, int64_t row, Sums<T> sum) const {
+    const Floats y = Activate<ResultOf<T>>(activation, PlusBias(row, sum, weight_scales_, bias_));
+    const int64_t at = row * stride_ + first_;
+    if (!adds) return Element<ResultOf<T>>::Store(out_ + at, mask_, y);
+    Store(residual_ + at, mask_, MultiplyAdd(y, scale_, Load(mask_, residual_ + at)));
   }
 
   // Of a gated layer.
   void Write(int64_t row, Sums<T> gate, Sums<T> value) const {
     const Floats factor = Activate<ResultOf<T>>(
         call_.activation, PlusBias(row, gate, gate_weight_scales_, gate_bias_));
-    Element<ResultOf<T>>::Store(call_.out + row * call_.out_stride + first_, mask_,
+    Element<ResultOf<T>>::Store(out_ + row * stride_ + first_, mask_,
                                 Multiply(factor, PlusBias(row, value, weight_scales_, bias_)));
   }
 
@@ -141,6 +147,9 @@ class Outputs {
   }
 
   const GemmCall<T>& call_;
+  ResultOf<T>* const out_;
+  float* const residual_;
+  const int64_t stride_;
   const int64_t first_;
   const Mask mask_;
   const Floats bias_, gate_bias_, scale_;
