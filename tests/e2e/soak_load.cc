@@ -383,7 +383,7 @@ void SoakLoad::State::Malformed(Caller& caller) {
       });
 }
 
-// Bytes that are no request: gRPC refuses them.
+// Bytes that are no request. Too many of them, or a call of no method, gRPC refuses by itself.
 void SoakLoad::State::Unreadable(Caller& caller) {
   struct Call {
     grpc::ByteBuffer request;
@@ -396,14 +396,20 @@ void SoakLoad::State::Unreadable(Caller& caller) {
   std::string bytes(too_large ? options.message_bytes + 1 : 1 + caller.random.Below(2000), '\x0c');
   const grpc::Slice slice(bytes);
   call->request = grpc::ByteBuffer(&slice, 1);
-  const char* method =
-      caller.random.Below(4) == 0 ? "/snapvit.v1.Inference/Unknown" : "/snapvit.v1.Inference/Embed";
-  ++unseen;
-  caller.generic_stub->UnaryCall(call->context.get(), method, {}, &call->request, &call->response,
-                                 [this, &caller, call](const grpc::Status& status) {
-                                   EXPECT_FALSE(status.ok());
-                                   Next(caller);
-                                 });
+  const bool no_method = caller.random.Below(4) == 0;
+  const char* method = no_method ? "/snapvit.v1.Inference/Unknown" : "/snapvit.v1.Inference/Embed";
+  const bool seen = !too_large && !no_method;
+  if (!seen) ++unseen;
+  caller.generic_stub->UnaryCall(
+      call->context.get(), method, {}, &call->request, &call->response,
+      [this, &caller, call, seen](const grpc::Status& status) {
+        if (seen) {
+          EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+          tally.CountRequest(kWalkIn, "embed", CodeName(status.error_code()));
+        }
+        EXPECT_FALSE(status.ok());
+        Next(caller);
+      });
 }
 
 // --- What comes back ---
