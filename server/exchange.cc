@@ -36,9 +36,10 @@ const char* DegradedReason(v1::Reason reason) {
 // --- Arrival ---
 
 template <typename Method>
-void Exchange<Method>::Start(absl::Time deadline,
+void Exchange<Method>::Start(TenantPtr tenant, absl::Time deadline,
                              std::function<void(const absl::Status&)> on_done) {
   arrival_ = context_.clock->Now();
+  tenant_ = std::move(tenant);
   on_done_ = std::move(on_done);
   response_->set_id(request_.id());
   const absl::Status status = Submit(deadline);
@@ -48,7 +49,6 @@ void Exchange<Method>::Start(absl::Time deadline,
 
 template <typename Method>
 absl::Status Exchange<Method>::Submit(absl::Time deadline) {
-  ASSIGN_OR_RETURN(tenant_, context_.authenticator->Authenticate(caller_));
   ASSIGN_OR_RETURN(model_, context_.state->ModelFor(Method::ModelName(request_)));
   ASSIGN_OR_RETURN(const int64_t images, Method::ImageCount(request_));
   if (images > context_.max_images) context_.metrics->RecordRefusal(Refusal::kTooManyImages);
@@ -200,11 +200,6 @@ double Exchange<Method>::ComputedGflop() const {
     gflop += model_->ladder.rung(*outcome.task->execution().rung).gflops;
   }
   return gflop;
-}
-
-template <typename Method>
-std::string_view Exchange<Method>::TenantName() const {
-  return tenant_ == nullptr ? std::string_view(kOtherTenant) : tenant_->policy.name;
 }
 
 template <typename Method>

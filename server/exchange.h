@@ -1,6 +1,6 @@
 // Exchange: one inference request and its reply, whatever carries them: a unary call, a message of
-// a stream, HTTP. It finds the tenant, checks the request, resolves its budget, has the images
-// computed, and fills the reply.
+// a stream, HTTP. It checks the request, resolves its budget, has the images computed, and fills
+// the reply.
 #ifndef SNAPVIT_SERVER_EXCHANGE_H_
 #define SNAPVIT_SERVER_EXCHANGE_H_
 
@@ -37,10 +37,12 @@ class Exchange {
         response_(response),
         image_faults_(image_faults) {}
 
-  // `deadline`: until when the transport waits, on the context's clock. `on_done` is called once,
+  // `tenant`: who asks, not null. `deadline`: until when the transport waits, on the context's
+  // clock. `on_done` is called once,
   // on any thread, possibly before this returns, with the fault of the request or OK and the reply
   // filled; it may destroy the exchange. The event has been counted by then.
-  void Start(absl::Time deadline, std::function<void(const absl::Status&)> on_done);
+  void Start(TenantPtr tenant, absl::Time deadline,
+             std::function<void(const absl::Status&)> on_done);
 
   // Gives up what is not computed yet: nobody waits for the reply.
   void Cancel();
@@ -59,7 +61,7 @@ class Exchange {
   void CountItems(const absl::Status& status) const;
   void CountServedItem(const Execution& execution) const;
   double ComputedGflop() const;
-  std::string_view TenantName() const;
+  std::string_view TenantName() const { return tenant_->policy.name; }
   void Log(const absl::Status& status, absl::Duration duration) const;
   std::optional<RequestRecord::Image> SlowestImage() const;
   std::optional<double> LowestServedCompute() const;
@@ -72,7 +74,7 @@ class Exchange {
 
   absl::Time arrival_;
   std::function<void(const absl::Status&)> on_done_;
-  TenantPtr tenant_;  // null: not known (yet)
+  TenantPtr tenant_;
   std::shared_ptr<const ServedModel> model_;
   int images_ = 0;  // once their number was found to be allowed
   typename Method::Options options_;

@@ -1,6 +1,8 @@
 #include "server/http_api.h"
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -55,8 +57,9 @@ HttpResponse HttpApi::Answer(HttpRequest& http) {
   const Caller caller(http.peer(), http.Headers("Authorization"), http.Headers(kTraceparent));
   typename Endpoint::Call call;
   typename Endpoint::Method::Response response;
-  absl::Status status = Receive<Endpoint>(http, caller, call);
-  if (status.ok()) status = Serve<Endpoint>(http, caller, call, response);
+  const absl::StatusOr<TenantPtr> tenant = Receive<Endpoint>(http, caller, call);
+  absl::Status status = tenant.status();
+  if (status.ok()) status = Serve<Endpoint>(http, caller, *tenant, call, response);
   context_.calls->Ended();
   --calls_;
   HttpResponse reply = status.ok() ? Endpoint::Reply(call, response,
@@ -72,24 +75,24 @@ HttpResponse HttpApi::Answer(HttpRequest& http) {
 // Who it is is asked before the body is read, so that strangers cannot make the server wait for
 // one.
 template <typename Endpoint>
-absl::Status HttpApi::Receive(HttpRequest& http, const Caller& caller,
-                              typename Endpoint::Call& call) {
-  std::string tenant = kOtherTenant;
-  const auto receive = [&] {
+absl::StatusOr<TenantPtr> HttpApi::Receive(HttpRequest& http, const Caller& caller,
+                                           typename Endpoint::Call& call) {
+  std::string name = kOtherTenant;
+  const auto receive = [&]() -> absl::StatusOr<TenantPtr> {
     RETURN_IF_ERROR(Admit());
-    ASSIGN_OR_RETURN(const TenantPtr known, context_.authenticator->Authenticate(caller));
-    tenant = known->policy.name;
+    ASSIGN_OR_RETURN(const TenantPtr tenant, context_.authenticator->Authenticate(caller));
+    name = tenant->policy.name;
     ASSIGN_OR_RETURN(const std::string body,
                      http.ReadBody(options_.max_body_bytes, options_.body_time));
     ASSIGN_OR_RETURN(call, Endpoint::Read(body));
-    return absl::OkStatus();
+    return tenant;
   };
-  const absl::Status status = receive();
-  if (!status.ok()) {
+  absl::StatusOr<TenantPtr> tenant = receive();
+  if (!tenant.ok()) {
     using Method = typename Endpoint::Method;
-    RecordRefused(context_, {Method::kRpc, Method::kName, tenant, caller.trace}, status);
+    RecordRefused(context_, {Method::kRpc, Method::kName, name, caller.trace}, tenant.status());
   }
-  return status;
+  return tenant;
 }
 
 absl::Status HttpApi::Admit() const {
@@ -107,7 +110,7 @@ absl::Status HttpApi::Admit() const {
 }
 
 template <typename Endpoint>
-absl::Status HttpApi::Serve(HttpRequest& http, const Caller& caller,
+absl::Status HttpApi::Serve(HttpRequest& http, const Caller& caller, TenantPtr tenant,
                             const typename Endpoint::Call& call,
                             typename Endpoint::Method::Response& response) {
   // OpenAI's clients have no place for the error of one image.
@@ -115,7 +118,7 @@ absl::Status HttpApi::Serve(HttpRequest& http, const Caller& caller,
                                                InferenceJob::ImageFaults::kOfAll);
   absl::Status status;
   absl::Notification done;
-  exchange.Start(absl::InfiniteFuture(), [&](const absl::Status& end) {
+  exchange.Start(std::move(tenant), absl::InfiniteFuture(), [&](const absl::Status& end) {
     status = end;
     done.Notify();
   });

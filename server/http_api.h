@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/http_server.h"
 #include "server/inference_context.h"
@@ -39,10 +40,12 @@ class HttpApi {
   HttpResponse Answer(HttpRequest& http);
   // Up to a body that was read and understood; an error was counted and logged.
   template <typename Endpoint>
-  absl::Status Receive(HttpRequest& http, const Caller& caller, typename Endpoint::Call& call);
+  absl::StatusOr<TenantPtr> Receive(HttpRequest& http, const Caller& caller,
+                                    typename Endpoint::Call& call);
   absl::Status Admit() const;
   template <typename Endpoint>
-  absl::Status Serve(HttpRequest& http, const Caller& caller, const typename Endpoint::Call& call,
+  absl::Status Serve(HttpRequest& http, const Caller& caller, TenantPtr tenant,
+                     const typename Endpoint::Call& call,
                      typename Endpoint::Method::Response& response);
 
   const InferenceContext context_;

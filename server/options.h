@@ -55,9 +55,9 @@ struct ServerOptions {
   HostPort listen{"127.0.0.1", 50051};
   HostPort http{"127.0.0.1", 8080};
   HostPort admin_listen{"127.0.0.1", 50052};
+  bool reflection = true;  // of both gRPC listeners
 
   // Who may use the gRPC and HTTP listeners. Paths; empty: not set.
-  bool reflection = true;     // of the gRPC listeners
   std::string tenants;        // not set: one open tenant
   std::string tls_cert;       // PEM; with tls_key; not set: no TLS
   std::string tls_key;        // PEM

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/error_reason.h"
+#include "server/received_request.h"
 #include "server/refused_request.h"
 #include "server/rpc_status.h"
 #include "server/rpc_trace.h"
@@ -58,8 +59,8 @@ void StreamCall<Method>::OnReadDone(bool ok) {
       absl::MutexLock lock(&mu_);
       message = reading_;
     }
-    message->read =
-        ReadWireMessage(message->request_bytes, context_->max_message_bytes, &message->request);
+    message->tenant =
+        ReceiveRequest<Method>(*context_, caller_, message->request_bytes, &message->request);
     message->request_bytes.Clear();
   }
   {
@@ -225,20 +226,11 @@ void StreamCall<Method>::DropUnwantedLocked() {
 
 template <typename Method>
 void StreamCall<Method>::StartMessage(const MessagePtr& message) {
-  if (!message->read.ok()) {
-    const auto tenant = context_->authenticator->Authenticate(caller_);
-    RecordRefused(
-        *context_,
-        {Method::kRpc, Method::kName,
-         tenant.ok() ? std::string_view((*tenant)->policy.name) : kOtherTenant, caller_.trace},
-        message->read);
-    OnMessageDone(message, message->read);
-    return;
-  }
+  if (!message->tenant.ok()) return OnMessageDone(message, message->tenant.status());
   // Deadlines of a stream are per message: the call's own does not count.
-  message->exchange.Start(absl::InfiniteFuture(), [this, message](const absl::Status& status) {
-    OnMessageDone(message, status);
-  });
+  message->exchange.Start(
+      *message->tenant, absl::InfiniteFuture(),
+      [this, message](const absl::Status& status) { OnMessageDone(message, status); });
   bool cancelled = false;
   {
     absl::MutexLock lock(&mu_);

@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/call_set.h"
 #include "server/caller.h"
@@ -51,7 +52,7 @@ class StreamCall final : public ByteStream, public CallSet::Call {
     grpc::ByteBuffer reply_bytes;
     typename Method::Request request;
     typename Method::StreamReply reply;
-    absl::Status read;  // of the request from its bytes
+    absl::StatusOr<TenantPtr> tenant;  // an error: the request could not be received
     Exchange<Method> exchange;
     size_t images = 0;     // that count against kMaxStreamImages, at least 1
     bool started = false;  // exchange.Start() has returned: it may be cancelled

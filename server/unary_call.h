@@ -4,12 +4,13 @@
 
 #include <grpcpp/support/server_callback.h>
 
-#include <string>
+#include <utility>
 
-#include "core/base/status_macros.h"
+#include "absl/status/statusor.h"
 #include "server/call_set.h"
 #include "server/caller.h"
 #include "server/exchange.h"
+#include "server/received_request.h"
 #include "server/refused_request.h"
 #include "server/rpc_deadline.h"
 #include "server/unary_reply.h"
@@ -29,17 +30,23 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
         response_bytes_(response),
         caller_(*rpc),
         exchange_(context, &caller_, &request_, &response_) {
-    std::string tenant = kOtherTenant;
-    const absl::Status read = Read(*request, tenant);
-    if (!read.ok()) {
-      RecordRefused(*context, {Method::kRpc, Method::kName, tenant, caller_.trace}, read);
-      Finish(read);
+    const absl::Status room = CheckRoomForCall(*context, context->calls->Started());
+    if (!room.ok()) {
+      RecordRefused(*context, {Method::kRpc, Method::kName, kOtherTenant, caller_.trace}, room);
+      Finish(room);
+      return;
+    }
+    absl::StatusOr<TenantPtr> tenant =
+        ReceiveRequest<Method>(*context, caller_, *request, &request_);
+    if (!tenant.ok()) {
+      Finish(tenant.status());
       return;
     }
     // Not needed any more, and gRPC would keep them until the call ends. They are its own, and not
     // constant.
     const_cast<grpc::ByteBuffer*>(request)->Clear();
-    exchange_.Start(WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
+    exchange_.Start(*std::move(tenant),
+                    WorkDeadline(rpc->deadline(), context->reply_margin, *context->clock),
                     [this](const absl::Status& status) { Finish(status); });
   }
 
@@ -60,14 +67,6 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
     replied_ = absl::InfiniteFuture();
     context_.metrics->RecordRefusal(Refusal::kStalled);
     rpc_->TryCancel();
-  }
-
-  // Nothing of a stranger's is parsed.
-  absl::Status Read(const grpc::ByteBuffer& bytes, std::string& tenant) {
-    RETURN_IF_ERROR(CheckRoomForCall(context_, context_.calls->Started()));
-    ASSIGN_OR_RETURN(const TenantPtr known, context_.authenticator->Authenticate(caller_));
-    tenant = known->policy.name;
-    return ReadWireMessage(bytes, context_.max_message_bytes, &request_);
   }
 
   void Finish(const absl::Status& status) {
