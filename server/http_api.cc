@@ -53,14 +53,13 @@ std::map<std::string, HttpCallHandler> HttpApi::Calls() {
 template <typename Endpoint>
 HttpResponse HttpApi::Answer(HttpRequest& http) {
   ++calls_;
-  context_.calls->Started();
+  const ActiveCalls::Call open(context_.calls);
   const Caller caller(http.peer(), http.Headers("Authorization"), http.Headers(kTraceparent));
   typename Endpoint::Call call;
   typename Endpoint::Method::Response response;
   const absl::StatusOr<TenantPtr> tenant = Receive<Endpoint>(http, caller, call);
   absl::Status status = tenant.status();
   if (status.ok()) status = Serve<Endpoint>(http, caller, *tenant, call, response);
-  context_.calls->Ended();
   --calls_;
   HttpResponse reply = status.ok() ? Endpoint::Reply(call, response,
                                                      {context_.state->model_name(),

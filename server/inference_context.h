@@ -29,7 +29,7 @@ struct InferenceContext {
   ActiveCalls* calls = nullptr;  // all that are open
   CallSet* call_set = nullptr;   // those that may have to be ended
 
-  int max_calls = 4096;                         // open at the same time, over all connections
+  ActiveCalls::Limits call_limits;
   size_t max_message_bytes = size_t{64} << 20;  // of one request over gRPC, once it is inflated
   int max_images = 64;                          // of one request
   size_t max_pixels = 64'000'000;               // of one image

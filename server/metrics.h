@@ -81,17 +81,18 @@ enum class ConfigFile { kTenants, kTls };
 enum class Refusal {
   kUnauthenticated,
   kPermissionDenied,
-  kTooLarge,       // images, messages of too many fields, bodies of HTTP calls
-  kTooManyImages,  // in a request
-  kCalls,          // open at the same time
-  kStreams,        // likewise
-  kStreamIdle,     // nothing came on a stream
-  kStalled,        // a reply was not taken
-  kHttpCalls,      // under way at the same time
-  kHttpHeads,      // connections without a request, for others
-  kSlowBody,       // of an HTTP call
-  kConnections,    // of a gRPC listener
-  kDescriptors,    // the process had none left for a connection; it was tried again
+  kTooLarge,         // images, messages of too many fields, bodies of HTTP calls
+  kTooManyImages,    // in a request
+  kCalls,            // open at the same time
+  kConnectionCalls,  // likewise, of one connection
+  kStreams,          // likewise
+  kStreamIdle,       // nothing came on a stream
+  kStalled,          // a reply was not taken
+  kHttpCalls,        // under way at the same time
+  kHttpHeads,        // connections without a request, for others
+  kSlowBody,         // of an HTTP call
+  kConnections,      // of a gRPC listener
+  kDescriptors,      // the process had none left for a connection; it was tried again
 };
 
 // Tenants that have series of their own, counted over the life of the process: a tenants file that

@@ -331,7 +331,7 @@ constexpr OptionRow kTable[] = {
     {kPeers, "max-streams", "N", "Streams that are open at the same time.",
      [](std::string_view t, Options& o) { return SetWhole(t, 1, 1'000'000, o.max_streams); },
      [](const Options& o) { return absl::StrCat(o.max_streams); }},
-    {kPeers, "max-connection-calls", "N", "gRPC calls of one connection at the same time; its client holds further ones back.",
+    {kPeers, "max-connection-calls", "N", "gRPC calls of one connection at the same time; its client holds further ones back, and those of a client that does not are refused.",
      [](std::string_view t, Options& o) { return SetWhole(t, 1, 1'000'000, o.connections.max_connection_calls); },
      [](const Options& o) { return absl::StrCat(o.connections.max_connection_calls); }},
     {kPeers, "max-http-calls", "N", "HTTP calls that are answered at the same time; each has a thread.",

@@ -1,5 +1,7 @@
 #include "server/refused_request.h"
 
+#include <string>
+
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "core/base/error_reason.h"
@@ -9,13 +11,24 @@
 
 namespace snapvit {
 
-absl::Status CheckRoomForCall(const InferenceContext& context, int calls) {
-  if (calls <= context.max_calls) return absl::OkStatus();
-  context.metrics->RecordRefusal(Refusal::kCalls);
-  return WithReason(
-      absl::ResourceExhaustedError(absl::StrCat(
-          context.max_calls, " calls are open, the most at the same time (--max-calls)")),
-      kReasonQueueFull);
+absl::Status CheckRoomForCall(const InferenceContext& context, ActiveCalls::Room room) {
+  const auto full = [&context](Refusal refusal, const std::string& message) {
+    context.metrics->RecordRefusal(refusal);
+    return WithReason(absl::ResourceExhaustedError(message), kReasonQueueFull);
+  };
+  if (room == ActiveCalls::Room::kNone) {
+    return full(Refusal::kCalls,
+                absl::StrCat(context.call_limits.calls,
+                             " calls are open, the most at the same time (--max-calls)"));
+  }
+  if (room == ActiveCalls::Room::kNoneOnConnection) {
+    return full(Refusal::kConnectionCalls,
+                absl::StrCat(context.call_limits.connection_calls,
+                             " calls of this connection are open, cancelled ones that have not "
+                             "ended yet among them, the most at the same time "
+                             "(--max-connection-calls)"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status NoRoomForStream(const InferenceContext& context) {

@@ -12,8 +12,8 @@
 
 namespace snapvit {
 
-// RESOURCE_EXHAUSTED (QUEUE_FULL) if `calls`, this one among them, are more than may be open.
-absl::Status CheckRoomForCall(const InferenceContext& context, int calls);
+// RESOURCE_EXHAUSTED (QUEUE_FULL) if there is no room for a call.
+absl::Status CheckRoomForCall(const InferenceContext& context, ActiveCalls::Room room);
 // The error of a stream for which there is no room.
 absl::Status NoRoomForStream(const InferenceContext& context);
 

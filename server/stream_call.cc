@@ -33,8 +33,11 @@ absl::Status Idle() {
 
 template <typename Method>
 StreamCall<Method>::StreamCall(const InferenceContext* context, grpc::CallbackServerContext* rpc)
-    : context_(context), rpc_(rpc), caller_(*rpc) {
-  absl::Status admitted = CheckRoomForCall(*context_, context_->calls->Started());
+    : context_(context),
+      rpc_(rpc),
+      caller_(*rpc),
+      open_(context->calls, context->call_limits, caller_.peer) {
+  absl::Status admitted = CheckRoomForCall(*context_, open_.room());
   if (admitted.ok()) admitted = context_->authenticator->Authenticate(caller_).status();
   {
     absl::MutexLock lock(&mu_);
@@ -160,7 +163,6 @@ void StreamCall<Method>::EndIfStill(const CallSet::StillSince& since) {
 template <typename Method>
 void StreamCall<Method>::OnDone() {
   context_->call_set->Remove(this);
-  context_->calls->Ended();
   delete this;
 }
 

@@ -91,6 +91,7 @@ class StreamCall final : public ByteStream, public CallSet::Call {
   const InferenceContext* const context_;
   grpc::CallbackServerContext* const rpc_;
   const Caller caller_;
+  const ActiveCalls::Call open_;
 
   absl::Mutex mu_;
   MessagePtr reading_ ABSL_GUARDED_BY(mu_);            // a read into it is under way

@@ -29,11 +29,12 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
         rpc_(rpc),
         response_bytes_(response),
         caller_(*rpc),
+        open_(context->calls, context->call_limits, caller_.peer),
         exchange_(context, &caller_, &request_, &response_) {
-    const absl::Status room = CheckRoomForCall(*context, context->calls->Started());
-    if (!room.ok()) {
-      RecordRefused(*context, {Method::kRpc, Method::kName, kOtherTenant, caller_.trace}, room);
-      Finish(room);
+    const absl::Status admitted = CheckRoomForCall(*context, open_.room());
+    if (!admitted.ok()) {
+      RecordRefused(*context, {Method::kRpc, Method::kName, kOtherTenant, caller_.trace}, admitted);
+      Finish(admitted);
       return;
     }
     absl::StatusOr<TenantPtr> tenant =
@@ -56,7 +57,6 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
   void OnCancel() override { exchange_.Cancel(); }
   void OnDone() override {
     context_.call_set->Remove(this);
-    context_.calls->Ended();
     delete this;
   }
 
@@ -80,6 +80,7 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
   grpc::CallbackServerContext* const rpc_;
   grpc::ByteBuffer* const response_bytes_;
   const Caller caller_;
+  const ActiveCalls::Call open_;
   typename Method::Request request_;
   typename Method::Response response_;
   Exchange<Method> exchange_;

@@ -166,7 +166,7 @@ TEST_F(HostileGrpcTest, CallsOfAConnectionAboveItsLimitAreRefused) {
 }
 
 TEST_F(HostileGrpcTest, CallsAboveTheLimitOfAllAreRefusedWithTheReason) {
-  context_.max_calls = 2;
+  context_.call_limits.calls = 2;
   Listen();
   std::array<grpc::ClientContext, 2> rpcs;
   std::vector<std::unique_ptr<grpc::ClientReaderWriter<v1::EmbedRequest, v1::EmbedResponse>>> open;
@@ -185,6 +185,25 @@ TEST_F(HostileGrpcTest, CallsAboveTheLimitOfAllAreRefusedWithTheReason) {
   EXPECT_TRUE(HonestCall().ok());
 }
 
+// HTTP/2 has its own limit, of streams that are not reset.
+TEST_F(HostileGrpcTest, AConnectionCannotTakeTheRoomOfOthers) {
+  context_.call_limits = {.calls = 6, .connection_calls = 4};
+  Listen();
+  engine_.Close();
+  Http2Connection flood(port());
+  ASSERT_TRUE(flood.Await(Http2Frame::kSettings).has_value());
+  const std::string message = WholeMessage(TensorRequest(1));
+  for (uint32_t i = 0; i < 10; ++i) {
+    flood.Call(2 * i + 1, GrpcHeaders(kEmbed));
+    flood.Send(Http2Frame::kData, kEndStream, 2 * i + 1, message);
+  }
+  while (RefusalsOf("CONNECTION_CALLS") != "6") std::this_thread::yield();
+  EXPECT_EQ(RefusalsOf("CALLS"), "0");
+  while (calls_.open() > 4) std::this_thread::yield();
+  engine_.Open();
+  EXPECT_TRUE(HonestCall().ok());
+}
+
 TEST_F(HostileGrpcTest, CallsThatAreResetAtOnceLeaveNothing) {
   Listen();
   Http2Connection flood(port());
@@ -197,7 +216,8 @@ TEST_F(HostileGrpcTest, CallsThatAreResetAtOnceLeaveNothing) {
     if (i % 2 == 0) flood.Send(Http2Frame::kData, kEndStream, stream, message);
     flood.Send(Http2Frame::kReset, 0, stream, cancel);
   }
-  EXPECT_TRUE(HonestCall().ok());
+  const grpc::Status honest = HonestCall();
+  EXPECT_TRUE(honest.ok()) << honest.error_message();
   AwaitNoCalls();
 }
 
