@@ -246,12 +246,13 @@ class Container:
             copy = folder / f"volume{number}"
             subprocess.run(["cp", "-a", str(image.root / volume.lstrip("/")), str(copy)], check=True)
             volumes.append(f"mount --bind {copy} {image.root}{volume}")
-        (folder / "dev").mkdir(exist_ok=True)
-        make_devices(folder / "dev")
+        self._devices = folder / "dev"
+        self._devices.mkdir(exist_ok=True)
+        make_devices(self._devices)
         root = str(image.root)
         script = " && ".join([
             "ip link set lo up", f"mount --bind {root} {root}", f"mount -t proc -o ro proc {root}/proc",
-            f"mount --bind {folder}/dev {root}/dev", f"mount -o remount,bind,ro {root}", *volumes,
+            f"mount --bind {self._devices} {root}/dev", f"mount -o remount,bind,ro {root}", *volumes,
             f"exec {shlex.join(self._inside(image.entrypoint))}"])
         self._log = open(folder / "server.log", "w+")
         self.process = subprocess.Popen(["unshare", "--mount", "--net", "sh", "-c", script],
@@ -286,6 +287,8 @@ class Container:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+        finally:
+            subprocess.run(["umount", "-R", str(self._devices)], check=True)
 
 
 def size_of(folder: Path) -> int:
