@@ -11,8 +11,8 @@ void ScoreTiles(const Head<BFloat16Bits>& head, const uint32_t* queries) {
   for (int64_t key = 0; key < head.call.tokens; key += kSquare) {
     const uint32_t* keys = head.space.keys.data() + key / kPanel * words * kPanel + key % kPanel;
     ZeroSums<kRowTiles, 2>();
-    AddTileProduct<BFloat16Bits, kRowTiles, 2>({queries, keys, kPanel, kTile, words / kTile},
-                                               [] {});
+    AddTileProduct<BFloat16Bits, kRowTiles, 2, /*kRowsOnce=*/false>(
+        {queries, keys, kPanel, kTile, words / kTile}, [] {});
     StoreSums<kRowTiles, 2>(head.space.scores.data() + key, 4 * head.padded_tokens());
   }
 }
@@ -27,8 +27,8 @@ void WeighTiles(const Head<BFloat16Bits>& head, const uint32_t* weights, int64_t
     const uint32_t* values =
         head.space.values.data() + component / kPanel * words * kPanel + component % kPanel;
     ZeroSums<kRowTiles, 2>();
-    AddTileProduct<BFloat16Bits, kRowTiles, 2>({weights, values, kPanel, kTile, words / kTile},
-                                               [] {});
+    AddTileProduct<BFloat16Bits, kRowTiles, 2, /*kRowsOnce=*/false>(
+        {weights, values, kPanel, kTile, words / kTile}, [] {});
     StoreSums<kRowTiles, 2>(sums, kSquareBytes);
     for (int64_t r = 0; r < rows; ++r) {
       BFloat16Bits* out = head.out + (query + r) * head.call.out_stride + component;

@@ -88,7 +88,29 @@ void ZeroSums() {
   if constexpr (kRowTiles == 2 && kColumnTiles == 2) _tile_zero(3);
 }
 
-// Tile 0, 1, 2 or 3 += rows·weights. The tiles' numbers are part of the instruction.
+// Sums that StoreSums has stored, `row_bytes` apart.
+template <int kRowTiles, int kColumnTiles>
+void ReloadSums(const float* sums, int64_t row_bytes) {
+  const float* more_sums = sums + kTile * row_bytes / 4;
+  _tile_loadd(0, sums, row_bytes);
+  if constexpr (kColumnTiles == 2) _tile_loadd(1, sums + kTile, row_bytes);
+  if constexpr (kRowTiles == 2) _tile_loadd(2, more_sums, row_bytes);
+  if constexpr (kRowTiles == 2 && kColumnTiles == 2) {
+    _tile_loadd(3, more_sums + kTile, row_bytes);
+  }
+}
+
+// The first or the second 16 rows: those that are not read again soon leave the first cache to
+// others. (The tiles' numbers are part of the instruction.)
+template <int kRowTile, bool kOnce>
+void LoadRows(const uint32_t* rows) {
+  if constexpr (kRowTile == 0 && kOnce) _tile_stream_loadd(4, rows, kTileBytes);
+  if constexpr (kRowTile == 1 && kOnce) _tile_stream_loadd(5, rows, kTileBytes);
+  if constexpr (kRowTile == 0 && !kOnce) _tile_loadd(4, rows, kTileBytes);
+  if constexpr (kRowTile == 1 && !kOnce) _tile_loadd(5, rows, kTileBytes);
+}
+
+// Tile 0, 1, 2 or 3 += rows·weights.
 template <typename T, int kSum>
 void MultiplyTiles() {
   if constexpr (kIsInt8<T>) {
@@ -104,17 +126,17 @@ void MultiplyTiles() {
   }
 }
 
-// between() is called in each step, and runs while the products are made.
-template <typename T, int kRowTiles, int kColumnTiles, typename Between>
+// between() is called in each step, and runs while the products are made. kRowsOnce: see LoadRows.
+template <typename T, int kRowTiles, int kColumnTiles, bool kRowsOnce, typename Between>
 void AddTileProduct(const TileProduct& product, const Between& between) {
   const uint32_t* rows = product.rows;
   const uint32_t* weights = product.weights;
   const int64_t width_bytes = 4 * product.width;
   for (int64_t step = 0; step < product.steps; ++step) {
-    _tile_loadd(4, rows, kTileBytes);
+    LoadRows<0, kRowsOnce>(rows);
     _tile_loadd(6, weights, width_bytes);
     if constexpr (kColumnTiles == 2) _tile_loadd(7, weights + product.second, width_bytes);
-    if constexpr (kRowTiles == 2) _tile_loadd(5, rows + kTileWords, kTileBytes);
+    if constexpr (kRowTiles == 2) LoadRows<1, kRowsOnce>(rows + kTileWords);
     between();
     MultiplyTiles<T, 0>();
     if constexpr (kColumnTiles == 2) MultiplyTiles<T, 1>();
@@ -158,13 +180,20 @@ class TileRows {
   // Copies `count` rows; their numbers follow those of the rows before.
   void Add(const GemmRows<OperandOf<T>>& rows, int64_t begin, int64_t count) {
     const int64_t words = WordsOf<OperandOf<T>>(inputs_);
-    for (int64_t i = begin; i < begin + count; ++i, ++count_) {
+    for (int64_t i = begin, end = begin + count; i < end;) {
+      // Those of one square together, as the lines of their tiles are neighbours.
+      const int64_t at = count_ % square_rows_, some = std::min(end - i, square_rows_ - at);
       const OperandOf<T>* in = rows.data + i * rows.stride;
-      uint32_t* out = data_ + count_ / square_rows_ * square_words_ + count_ % square_rows_ * kTile;
+      uint32_t* out = data_ + count_ / square_rows_ * square_words_ + at * kTile;
       for (int64_t word = 0; word < words; word += kTile, out += 2 * kTileWords) {
-        StoreWords(out,
-                   LoadWords(FirstLanes(words - word), in + kValuesOfWord<OperandOf<T>> * word));
+        const OperandOf<T>* values = in + kValuesOfWord<OperandOf<T>> * word;
+        const Mask mask = FirstLanes(words - word);
+        for (int64_t r = 0; r < some; ++r, values += rows.stride) {
+          StoreWords(out + r * kTile, LoadWords(mask, values));
+        }
       }
+      i += some;
+      count_ += some;
     }
     BeforeTiles();
   }

@@ -91,8 +91,8 @@ template <typename T, int R, int V>
 void Score(const Head<T>& head, int64_t query, int64_t first) {
   Tile<T, R, V> tile;
   const uint32_t* keys = head.space.keys.data() + first / kPanel * head.words() * kPanel;
-  tile.template Accumulate<false>(head.query + query * head.call.stride, head.call.stride,
-                                  keys + first % kPanel, kPanel, head.words());
+  tile.template Accumulate<false, V>(head.query + query * head.call.stride, head.call.stride,
+                                     {keys + first % kPanel, kPanel}, head.words());
   for (int r = 0; r < R; ++r) {
     float* scores = head.space.scores.data() + r * head.padded_tokens() + first;
     for (int v = 0; v < V; ++v) Store(scores + v * kLanes, tile.sum[r][v]);
@@ -131,8 +131,8 @@ void Weigh(const Head<T>& head, int64_t query, const float* inverse_sums, int fi
   Tile<T, R, V> tile;
   const int64_t words = head.token_words();
   const uint32_t* values = head.space.values.data() + first / kPanel * words * kPanel;
-  tile.template Accumulate<false>(head.space.weights.data(), head.padded_tokens(),
-                                  values + first % kPanel, kPanel, words);
+  tile.template Accumulate<false, V>(head.space.weights.data(), head.padded_tokens(),
+                                     {values + first % kPanel, kPanel}, words);
   for (int r = 0; r < R; ++r) {
     const Floats factor = Set(inverse_sums[r]);
     for (int v = 0; v < V; ++v) {

@@ -28,15 +28,14 @@ inline void Expand(const CompactMatrix<float>& from, PackedMatrix<float>& to) {
 inline void Expand(const CompactMatrix<BFloat16Bits>& from, PackedMatrix<BFloat16Bits>& to) {
   uint32_t* words = from.Prepare(to);
   const uint16_t* halves = from.halves().data();
-  const int64_t panels = DivideUp(from.outputs(), kPanel);
-  for (int64_t panel = 0; panel < panels; ++panel) {
-    const int64_t width = to.panel_width(panel);
+  for (int64_t first = 0; first < from.outputs(); first += kStrip) {
+    const int64_t width = to.strip_width(first / kPanel, first % kPanel);
     for (int64_t row = 0; row < to.rows(); ++row, words += width, halves += width) {
       if (from.scale_of() == ScaleOf::kInput) {
         const float scale = from.scales()[2 * row], next_scale = from.scales()[2 * row + 1];
         for (int64_t o = 0; o < width; ++o) words[o] = WordOf(halves[o], scale, next_scale);
       } else {
-        const float* scales = from.scales() + panel * kPanel;
+        const float* scales = from.scales() + first;
         for (int64_t o = 0; o < width; ++o) words[o] = WordOf(halves[o], scales[o], scales[o]);
       }
     }

@@ -41,6 +41,14 @@ int64_t WordsOf(int64_t values) {
 
 inline int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// use(std::integral_constant<int, i>()) for i from 0 to kCount − 1: a loop that is none any more
+// before the compiler looks for what fits in registers.
+template <int kCount, typename Use>
+void ForEach(const Use& use) {
+  if constexpr (kCount > 1) ForEach<kCount - 1>(use);
+  use(std::integral_constant<int, kCount - 1>());
+}
+
 // use(std::integral_constant<int, n>()) with n = count, or kMost if that is less.
 template <int kMost, typename Use>
 void WithCount(int64_t count, const Use& use) {

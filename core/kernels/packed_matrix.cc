@@ -6,7 +6,7 @@
 namespace snapvit {
 namespace {
 
-// One row of a panel: word `row` of `count` outputs, side by side.
+// One row of a strip: word `row` of `count` outputs, side by side.
 void PackRow(const BFloat16Bits* values, int64_t row, int64_t inputs, int64_t count,
              int64_t input_stride, int64_t output_stride, uint32_t* out) {
   const BFloat16Bits* even = values + 2 * row * input_stride;
@@ -68,9 +68,9 @@ PackedMatrix<T> PackedMatrix<T>::Pack(const T* values, int64_t inputs, int64_t o
                                       int64_t input_stride, int64_t output_stride) {
   PackedMatrix packed(inputs, outputs, /*gated=*/false);
   uint32_t* out = packed.words_.data();
-  for (int64_t panel = 0; panel < packed.panels_; ++panel) {
-    const int64_t first = panel * kPanel, count = std::min<int64_t>(kPanel, outputs - first);
-    const int width = packed.panel_width(panel);
+  for (int64_t first = 0; first < outputs; first += kStrip) {
+    const int64_t count = std::min<int64_t>(kStrip, outputs - first);
+    const int width = packed.strip_width(first / kPanel, first % kPanel);
     for (int64_t row = 0; row < packed.rows(); ++row, out += width) {
       PackRow(values + first * output_stride, row, inputs, count, input_stride, output_stride, out);
     }
@@ -82,15 +82,15 @@ template <typename T>
 PackedMatrix<T> PackedMatrix<T>::PackGated(const T* gate, const T* value, int64_t inputs,
                                            int64_t outputs, int64_t input_stride,
                                            int64_t output_stride) {
-  constexpr int64_t kHalf = kPanel / 2;
   PackedMatrix packed(inputs, outputs, /*gated=*/true);
   uint32_t* out = packed.words_.data();
-  for (int64_t first = 0; first < outputs; first += kHalf) {
-    const int64_t count = std::min(kHalf, outputs - first);
-    for (int64_t row = 0; row < packed.rows(); ++row, out += kPanel) {
-      const int64_t offset = first * output_stride;
-      PackRow(gate + offset, row, inputs, count, input_stride, output_stride, out);
-      PackRow(value + offset, row, inputs, count, input_stride, output_stride, out + kHalf);
+  for (int64_t first = 0; first < outputs; first += kStrip) {
+    const int64_t count = std::min<int64_t>(kStrip, outputs - first);
+    for (const T* values : {gate, value}) {
+      for (int64_t row = 0; row < packed.rows(); ++row, out += kStrip) {
+        PackRow(values + first * output_stride, row, inputs, count, input_stride, output_stride,
+                out);
+      }
     }
   }
   return packed;

@@ -69,8 +69,8 @@ TEST(CompactMatrix, BytesAreOffByHalfAStepAtMost) {
     kernels->expand(compact, expanded);
     for (int64_t i = 0; i < kInputs; ++i) {
       for (int64_t o = 0; o < kOutputs; ++o) {
-        const uint32_t word =
-            expanded.panel(o / kPanel)[i / 2 * expanded.panel_width(o / kPanel) + o % kPanel];
+        const uint32_t word = expanded.column(
+            o / kPanel, o % kPanel)[i / 2 * expanded.strip_width(o / kPanel, o % kPanel)];
         const float actual = ToFloat(static_cast<BFloat16Bits>(i % 2 == 0 ? word : word >> 16));
         const float expected = ToFloat(values[i * kOutputs + o]);
         EXPECT_NEAR(actual, expected, 0.51 * compact.scales()[o] + std::abs(expected) / 256);

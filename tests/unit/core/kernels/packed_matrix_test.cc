@@ -11,7 +11,7 @@ namespace {
 // Element (i, o) of the packed form.
 BFloat16Bits Element(const PackedMatrix<BFloat16Bits>& matrix, int64_t input, int64_t panel,
                      int64_t column) {
-  const uint32_t word = matrix.panel(panel)[input / 2 * matrix.panel_width(panel) + column];
+  const uint32_t word = matrix.column(panel, column)[input / 2 * matrix.strip_width(panel, column)];
   return static_cast<BFloat16Bits>(word >> (input % 2 * 16));
 }
 
