@@ -17,7 +17,10 @@ class ActiveCalls {
  public:
   struct Limits {
     int calls = 4096;             // of gRPC, over all connections
-    int connection_calls = 1024;  // of one of them
+    int connection_calls = 2048;  // of one of them
+    // For connections that may have so many streams: twice as many calls, as a client that has its
+    // reply may open the next stream before the call has ended here.
+    static Limits Of(int calls, int streams) { return {calls, 2 * streams}; }
   };
   // HTTP/2 forgets a stream that is reset, though its call has not ended yet: a client that resets
   // what it opens is not held by its connection's limit of streams, and its calls would take the

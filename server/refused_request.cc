@@ -25,7 +25,7 @@ absl::Status CheckRoomForCall(const InferenceContext& context, ActiveCalls::Room
     return full(Refusal::kConnectionCalls,
                 absl::StrCat(context.call_limits.connection_calls,
                              " calls of this connection are open, cancelled ones that have not "
-                             "ended yet among them, the most at the same time "
+                             "ended yet among them, twice as many as it may have streams "
                              "(--max-connection-calls)"));
   }
   return absl::OkStatus();

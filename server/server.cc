@@ -282,7 +282,8 @@ InferenceContext ServerImpl::Context() {
   context.request_log = &request_log_;
   context.calls = &calls_;
   context.call_set = &call_set_;
-  context.call_limits = {options_.max_calls, options_.connections.max_connection_calls};
+  context.call_limits =
+      ActiveCalls::Limits::Of(options_.max_calls, options_.connections.max_connection_calls);
   context.max_message_bytes = options_.connections.max_message_bytes;
   context.max_images = options_.max_images;
   context.max_pixels = options_.max_pixels;
