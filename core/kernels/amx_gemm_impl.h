@@ -293,7 +293,7 @@ void RunTileStrip(const RowBlock<T>& block, const Strip<T>& strip, int64_t row_c
                   WeightsAhead ahead, Squares<T>& squares) {
   const GemmCall<T>& call = strip.call;
   const bool gated = call.weights->gated();
-  const int64_t second = strip.column + (gated ? kStrip : kTile);
+  const int64_t second = strip.column + (gated ? kPanel / 2 : kTile);
   const Factor<T, kColumnTiles> factor(block.rows(), call.inputs, strip.weights(second));
   std::optional<Factor<T, kColumnTiles>> more;
   if (call.more_weights != nullptr) {
@@ -350,7 +350,7 @@ void RunTileColumns(const RowBlock<T>& block, int64_t panel, int half, Squares<T
   if (first + columns < call.outputs) {  // of this panel, or of the next one
     const int64_t next_panel = half == 0 ? panel : panel + 1, next = half == 0 ? columns : 0;
     const ColumnWeights next_weights =
-        WeightsOf(weights, next_panel, next, next + (weights.gated() ? kStrip : kTile),
+        WeightsOf(weights, next_panel, next, next + (weights.gated() ? kPanel / 2 : kTile),
                   block.share().first_word);
     ahead.at = next_weights.first;
     ahead.width = next_weights.width;

@@ -28,7 +28,7 @@ inline void Expand(const CompactMatrix<float>& from, PackedMatrix<float>& to) {
 inline void Expand(const CompactMatrix<BFloat16Bits>& from, PackedMatrix<BFloat16Bits>& to) {
   uint32_t* words = from.Prepare(to);
   const uint16_t* halves = from.halves().data();
-  for (int64_t first = 0; first < from.outputs(); first += kStrip) {
+  for (int64_t first = 0; first < from.outputs(); first += kStrip<BFloat16Bits>) {
     const int64_t width = to.strip_width(first / kPanel, first % kPanel);
     for (int64_t row = 0; row < to.rows(); ++row, words += width, halves += width) {
       if (from.scale_of() == ScaleOf::kInput) {

@@ -187,15 +187,16 @@ class Outputs {
 template <typename T, int R, int V>
 void RunTile(const Strip<T>& strip, int64_t row, PanelAhead ahead) {
   // A tile is part of a strip, or all of two.
-  constexpr int kFirst = std::min(V, kStrip / kLanes);
+  constexpr int kColumns = kStrip<OperandOf<T>>;
+  constexpr int kFirst = std::min(V, kColumns / kLanes);
   const GemmCall<T>& call = strip.call;
   Tile<T, R, V> tile;
-  tile.template Accumulate<false, kFirst>(strip.Row(row), call.rows.stride, strip.weights(kStrip),
+  tile.template Accumulate<false, kFirst>(strip.Row(row), call.rows.stride, strip.weights(kColumns),
                                           strip.words(), ahead);
   if (call.more_weights != nullptr) {
     tile.template Accumulate<true, kFirst>(
         call.more_rows.data + row * call.more_rows.stride, call.more_rows.stride,
-        WeightsOf(*call.more_weights, strip.panel, strip.column, kStrip),
+        WeightsOf(*call.more_weights, strip.panel, strip.column, kColumns),
         WordsOf<OperandOf<T>>(call.more_inputs));
   }
   for (int v = 0; v < V; ++v) {
@@ -204,14 +205,15 @@ void RunTile(const Strip<T>& strip, int64_t row, PanelAhead ahead) {
   }
 }
 
-// Gates, and the values of the same channels, which are in the panel's second strip.
+// Gates, and the values of the same channels, which are in the panel's second half.
 template <typename T, int R>
 void RunGatedTile(const Strip<T>& strip, int64_t row, PanelAhead ahead) {
   constexpr int kHalf = kTileVectors / 2;
   const GemmCall<T>& call = strip.call;
   Tile<T, R, kTileVectors> tile;
-  tile.template Accumulate<false, kHalf>(
-      strip.Row(row), call.rows.stride, strip.weights(kStrip + strip.column), strip.words(), ahead);
+  tile.template Accumulate<false, kHalf>(strip.Row(row), call.rows.stride,
+                                         strip.weights(kPanel / 2 + strip.column), strip.words(),
+                                         ahead);
   for (int v = 0; v < kHalf; ++v) {
     const Outputs<T> outputs(call, strip.first + v * kLanes, strip.valid - v * kLanes);
     for (int r = 0; r < R; ++r) outputs.Write(row + r, tile.sum[r][v], tile.sum[r][v + kHalf]);
@@ -265,8 +267,9 @@ void RunPanel(const GemmShare<T>& share, int64_t panel) {
   const GemmCall<T>& call = *share.call;
   const PackedMatrix<OperandOf<T>>& weights = *call.weights;
   // Of both strips at once if they are as wide.
-  const int strips_columns =
-      weights.panel_width(panel) == kPanel ? kTileColumns : std::min(kTileColumns, kStrip);
+  const int strips_columns = weights.panel_width(panel) == kPanel
+                                 ? kTileColumns
+                                 : std::min(kTileColumns, kStrip<OperandOf<T>>);
   const int columns = weights.gated() ? kTileColumns / 2 : strips_columns;
   const int64_t first = panel * weights.panel_outputs();
   const int64_t outputs = std::min<int64_t>(weights.panel_outputs(), call.outputs - first);
@@ -274,10 +277,11 @@ void RunPanel(const GemmShare<T>& share, int64_t panel) {
   PanelAhead ahead;
   if (panel + 1 < share.last_panel) {
     const int64_t tiles = DivideUp(outputs, columns) * DivideUp(share.rows(), kTileRows);
-    const ColumnWeights next = WeightsOf(weights, panel + 1, 0, kStrip, share.first_word);
+    const ColumnWeights next =
+        WeightsOf(weights, panel + 1, 0, kStrip<OperandOf<T>>, share.first_word);
     ahead.at = reinterpret_cast<const char*>(next.first);
     ahead.end = reinterpret_cast<const char*>(next.first + words * next.width);
-    if (weights.panel_width(panel + 1) > kStrip) {
+    if (weights.panel_width(panel + 1) > kStrip<OperandOf<T>>) {
       ahead.second = reinterpret_cast<const char*>(next.first + next.second);
     }
     ahead.step = DivideUp(sizeof(uint32_t) * weights.panel_width(panel + 1), tiles);

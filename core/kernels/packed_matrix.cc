@@ -68,8 +68,8 @@ PackedMatrix<T> PackedMatrix<T>::Pack(const T* values, int64_t inputs, int64_t o
                                       int64_t input_stride, int64_t output_stride) {
   PackedMatrix packed(inputs, outputs, /*gated=*/false);
   uint32_t* out = packed.words_.data();
-  for (int64_t first = 0; first < outputs; first += kStrip) {
-    const int64_t count = std::min<int64_t>(kStrip, outputs - first);
+  for (int64_t first = 0; first < outputs; first += kStrip<T>) {
+    const int64_t count = std::min<int64_t>(kStrip<T>, outputs - first);
     const int width = packed.strip_width(first / kPanel, first % kPanel);
     for (int64_t row = 0; row < packed.rows(); ++row, out += width) {
       PackRow(values + first * output_stride, row, inputs, count, input_stride, output_stride, out);
@@ -83,13 +83,15 @@ PackedMatrix<T> PackedMatrix<T>::PackGated(const T* gate, const T* value, int64_
                                            int64_t outputs, int64_t input_stride,
                                            int64_t output_stride) {
   PackedMatrix packed(inputs, outputs, /*gated=*/true);
-  uint32_t* out = packed.words_.data();
-  for (int64_t first = 0; first < outputs; first += kStrip) {
-    const int64_t count = std::min<int64_t>(kStrip, outputs - first);
-    for (const T* values : {gate, value}) {
-      for (int64_t row = 0; row < packed.rows(); ++row, out += kStrip) {
-        PackRow(values + first * output_stride, row, inputs, count, input_stride, output_stride,
-                out);
+  constexpr int64_t kHalf = kPanel / 2;
+  for (int64_t panel = 0; panel < packed.panels_; ++panel) {
+    const int64_t first = panel * kHalf, count = std::min(kHalf, outputs - first);
+    for (const int64_t column : {int64_t{0}, kHalf}) {
+      const T* values = (column == 0 ? gate : value) + first * output_stride;
+      uint32_t* out = packed.words_.data() + (packed.column(panel, column) - packed.panel(0));
+      const int width = packed.strip_width(panel, column);
+      for (int64_t row = 0; row < packed.rows(); ++row, out += width) {
+        PackRow(values, row, inputs, count, input_stride, output_stride, out);
       }
     }
   }
