@@ -22,6 +22,12 @@ constexpr int64_t kStepsInCache = 18;
 // After so many steps rows of the square before are written.
 constexpr int64_t kStepsAtOnce = 4;
 
+// From the first half of a square's columns to the second: from gates to values, or to neighbours.
+template <typename T>
+int64_t SecondHalf(const PackedMatrix<T>& weights) {
+  return weights.gated() ? kPanel / 2 : kTile;
+}
+
 // One of the products of a call: its rows, and the weights of as many columns as a square has.
 template <typename T, int kColumnTiles>
 class Factor {
@@ -55,14 +61,13 @@ class Factor {
   template <int kRowTiles, typename Between>
   void Add(int64_t row, int64_t begin, int64_t end, const Between& between) const {
     const uint32_t* rows = rows_.Square(row);
-    const auto add = [&](int64_t first, const TileProduct& product) {
-      TileProduct part = product;
-      part.rows = rows + first * 2 * kTileWords;
-      AddTileProduct<T, kRowTiles, kColumnTiles, /*kRowsOnce=*/true>(part, between);
-    };
-    add(begin, {nullptr, weights_ + begin * kTile * width_, width_, second_,
-                std::min(end, steps_) - begin});
-    if (end > steps_) add(steps_, {nullptr, tail_weights_, kSquare, kTile, /*steps=*/1});
+    AddTileProduct<T, kRowTiles, kColumnTiles, /*kRowsOnce=*/true>(
+        {rows + begin * 2 * kTileWords, weights_ + begin * kTile * width_, width_, second_,
+         std::min(end, steps_) - begin},
+        between);
+    if (end <= steps_) return;
+    AddTileProduct<T, kRowTiles, kColumnTiles, /*kRowsOnce=*/true>(
+        {rows + steps_ * 2 * kTileWords, tail_weights_, kSquare, kTile, /*steps=*/1}, between);
   }
 
  private:
@@ -292,8 +297,7 @@ template <typename T, int kColumnTiles>
 void RunTileStrip(const RowBlock<T>& block, const Strip<T>& strip, int64_t row_count,
                   WeightsAhead ahead, Squares<T>& squares) {
   const GemmCall<T>& call = strip.call;
-  const bool gated = call.weights->gated();
-  const int64_t second = strip.column + (gated ? kPanel / 2 : kTile);
+  const int64_t second = strip.column + SecondHalf(*call.weights);
   const Factor<T, kColumnTiles> factor(block.rows(), call.inputs, strip.weights(second));
   std::optional<Factor<T, kColumnTiles>> more;
   if (call.more_weights != nullptr) {
@@ -301,7 +305,8 @@ void RunTileStrip(const RowBlock<T>& block, const Strip<T>& strip, int64_t row_c
                  WeightsOf(*call.more_weights, strip.panel, strip.column, second));
   }
   // Gates and values are halves of two strips, which stay in no cache (packed_matrix.h).
-  const int64_t parts = gated ? 1 : std::max<int64_t>(1, DivideUp(factor.steps(), kStepsInCache));
+  const int64_t parts =
+      call.weights->gated() ? 1 : std::max<int64_t>(1, DivideUp(factor.steps(), kStepsInCache));
   float* const part_sums = parts > 1 ? squares.PartSums(row_count + kSquare) : nullptr;
   for (int64_t part = 0; part < parts; ++part) {
     const bool first = part == 0, last = part + 1 == parts;
@@ -350,8 +355,7 @@ void RunTileColumns(const RowBlock<T>& block, int64_t panel, int half, Squares<T
   if (first + columns < call.outputs) {  // of this panel, or of the next one
     const int64_t next_panel = half == 0 ? panel : panel + 1, next = half == 0 ? columns : 0;
     const ColumnWeights next_weights =
-        WeightsOf(weights, next_panel, next, next + (weights.gated() ? kPanel / 2 : kTile),
-                  block.share().first_word);
+        WeightsOf(weights, next_panel, next, next + SecondHalf(weights), block.share().first_word);
     ahead.at = next_weights.first;
     ahead.width = next_weights.width;
     ahead.second = next_weights.second;

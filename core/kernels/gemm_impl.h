@@ -104,7 +104,7 @@ struct Tile {
   }
 };
 
-// As many columns of one panel as a tile covers.
+// As many columns of one panel as a tile covers: of the matrix's strips a part, or both.
 template <typename T>
 struct Strip {
   const GemmCall<T>& call;
@@ -267,10 +267,10 @@ void RunPanel(const GemmShare<T>& share, int64_t panel) {
   const GemmCall<T>& call = *share.call;
   const PackedMatrix<OperandOf<T>>& weights = *call.weights;
   // Of both strips at once if they are as wide.
-  const int strips_columns = weights.panel_width(panel) == kPanel
-                                 ? kTileColumns
-                                 : std::min(kTileColumns, kStrip<OperandOf<T>>);
-  const int columns = weights.gated() ? kTileColumns / 2 : strips_columns;
+  const int most_columns = weights.panel_width(panel) == kPanel
+                               ? kTileColumns
+                               : std::min(kTileColumns, kStrip<OperandOf<T>>);
+  const int columns = weights.gated() ? kTileColumns / 2 : most_columns;
   const int64_t first = panel * weights.panel_outputs();
   const int64_t outputs = std::min<int64_t>(weights.panel_outputs(), call.outputs - first);
   const int64_t words = WordsOf<OperandOf<T>>(call.inputs);
