@@ -38,9 +38,9 @@ class Exchange {
         image_faults_(image_faults) {}
 
   // `tenant`: who asks, not null. `deadline`: until when the transport waits, on the context's
-  // clock. `on_done` is called once,
-  // on any thread, possibly before this returns, with the fault of the request or OK and the reply
-  // filled; it may destroy the exchange. The event has been counted by then.
+  // clock. `on_done` is called once, on any thread, possibly before this returns, with the fault of
+  // the request or OK and the reply filled; it may destroy the exchange. The event has been counted
+  // by then.
   void Start(TenantPtr tenant, absl::Time deadline,
              std::function<void(const absl::Status&)> on_done);
 
