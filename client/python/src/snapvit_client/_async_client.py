@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +15,7 @@ import grpc.aio
 from snapvit_client._budget import BudgetLike
 from snapvit_client._channel import Metadata, Tls, TraceSource, call_metadata, channel_options, with_trace
 from snapvit_client._client import DEFAULT_TIMEOUT
-from snapvit_client._errors import SnapvitError, error_from_rpc
+from snapvit_client._errors import SnapvitError, closed, error_from_rpc
 from snapvit_client._generated.snapvit.v1 import models_pb2
 from snapvit_client._images import ImageLike
 from snapvit_client._many import ManyCall, Part, sendable
@@ -63,6 +64,7 @@ class AsyncClient:
         self._requests_in_flight = requests_in_flight
         self._max_message_bytes = max_message_bytes
         self._time = time_source or TimeSource()
+        self._closed = False
         if tls is None:
             self._channel = grpc.aio.insecure_channel(target, options)
         else:
@@ -70,7 +72,8 @@ class AsyncClient:
         self._service = Service(self._channel)
 
     async def close(self) -> None:
-        """Ends the connection; calls under way fail with CANCELLED."""
+        """Ends the connection; calls under way and later ones fail with CANCELLED."""
+        self._closed = True
         await self._channel.close()
 
     async def __aenter__(self) -> AsyncClient:
@@ -175,11 +178,23 @@ class AsyncClient:
     def _metadata(self) -> Metadata:
         return with_trace(self._own_metadata, self._trace_source)
 
+    @contextmanager
+    def _calling(self) -> Iterator[None]:
+        """On a closed channel gRPC has a UsageError for calls, and cancels those under way as if their task had been."""
+        try:
+            yield
+        except (grpc.aio.UsageError, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if not self._closed or (task is not None and task.cancelling()):
+                raise
+            raise closed() from error
+
     async def _call(self, method: Any, request: Any, timeout: float, metadata: Metadata) -> Any:
         schedule = RetrySchedule(self._retry, self._time, timeout)
         while True:
             try:
-                return await method(request, timeout=schedule.time_left(), metadata=metadata)
+                with self._calling():
+                    return await method(request, timeout=schedule.attempt_timeout(), metadata=metadata)
             except grpc.RpcError as rpc_error:
                 error = error_from_rpc(rpc_error)
                 seconds = schedule.next_wait(error)
@@ -249,12 +264,15 @@ class AsyncClient:
             except Exception as error:  # of the caller's iterable: gRPC would hide it
                 broken.append(error)
 
-        call = method(requests(), metadata=self._metadata())
+        metadata = self._metadata()
+        with self._calling():
+            call = method(requests(), metadata=metadata)
         try:
-            async for reply in call:
-                yield int(reply.id), kind.read(reply, 1)[0]
-                while faulty:
-                    yield faulty.popleft()
+            with self._calling():
+                async for reply in call:
+                    yield int(reply.id), kind.read(reply, 1)[0]
+                    while faulty:
+                        yield faulty.popleft()
         except grpc.RpcError as error:
             raise error_from_rpc(error) from error
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -12,7 +13,7 @@ import grpc
 
 from snapvit_client._budget import BudgetLike
 from snapvit_client._channel import Metadata, Tls, TraceSource, call_metadata, channel_options, with_trace
-from snapvit_client._errors import SnapvitError, error_from_rpc
+from snapvit_client._errors import SnapvitError, closed, error_from_rpc
 from snapvit_client._generated.snapvit.v1 import models_pb2
 from snapvit_client._images import ImageLike
 from snapvit_client._many import ManyCall, Part, sendable
@@ -50,7 +51,7 @@ class Client:
     retry              what a retry can help is sent again, when the server says
     requests_in_flight of one call of many images
     traceparent        called at the start of each call, on its thread: the W3C Trace Context to send; None: none
-    Timeouts are seconds for each request: all attempts, and the waits between them.
+    Timeouts are seconds for each request: all attempts, and the waits between them; float("inf"): none.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Client:
         self._requests_in_flight = requests_in_flight
         self._max_message_bytes = max_message_bytes
         self._time = time_source or TimeSource()
+        self._closed = False
         if tls is None:
             self._channel = grpc.insecure_channel(target, options)
         else:
@@ -79,7 +81,8 @@ class Client:
         self._service = Service(self._channel)
 
     def close(self) -> None:
-        """Ends the connection; calls under way fail with CANCELLED."""
+        """Ends the connection; calls under way and later ones fail with CANCELLED."""
+        self._closed = True
         self._channel.close()
 
     def __enter__(self) -> Client:
@@ -190,11 +193,22 @@ class Client:
     def _metadata(self) -> Metadata:
         return with_trace(self._own_metadata, self._trace_source)
 
+    @contextmanager
+    def _calling(self) -> Iterator[None]:
+        """A call on a closed channel is a bare ValueError of gRPC's."""
+        try:
+            yield
+        except ValueError as error:
+            if not self._closed:
+                raise
+            raise closed() from error
+
     def _call(self, method: Any, request: Any, timeout: float, metadata: Metadata) -> Any:
         schedule = RetrySchedule(self._retry, self._time, timeout)
         while True:
             try:
-                return method(request, timeout=schedule.time_left(), metadata=metadata)
+                with self._calling():
+                    return method(request, timeout=schedule.attempt_timeout(), metadata=metadata)
             except grpc.RpcError as rpc_error:
                 error = error_from_rpc(rpc_error)
                 seconds = schedule.next_wait(error)
@@ -259,7 +273,9 @@ class Client:
             except Exception as error:  # of the caller's iterable: gRPC would hide it
                 broken.append(error)
 
-        call = method(requests(), metadata=self._metadata())
+        metadata = self._metadata()
+        with self._calling():
+            call = method(requests(), metadata=metadata)
         try:
             for reply in call:
                 yield int(reply.id), kind.read(reply, 1)[0]

@@ -70,6 +70,10 @@ def invalid(message: str) -> SnapvitError:
     return SnapvitError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
+def closed() -> SnapvitError:
+    return SnapvitError(grpc.StatusCode.CANCELLED, "the client is closed")
+
+
 def _read_details(details: Any) -> tuple[str | None, float | None]:
     reason, retry_delay = None, None
     detail: AnyProto

@@ -52,6 +52,8 @@ def _from_file(path: Path) -> types_pb2.Image:
         return types_pb2.Image(encoded=path.read_bytes())
     except OSError as error:
         raise invalid(f"image {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # no file can have this name: a NUL, half a surrogate pair
+        raise invalid(f"image {str(path)!r} cannot be read: {error}") from error
 
 
 def _is_pillow_image(image: object) -> bool:
@@ -62,7 +64,11 @@ def _is_pillow_image(image: object) -> bool:
 def _from_pillow(image: PillowImage.Image) -> types_pb2.Image:
     from PIL import ImageOps
 
-    return _from_array(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
+    try:
+        rgb = ImageOps.exif_transpose(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow decodes late: a file that is cut off, say
+        raise invalid(f"a PIL image cannot be decoded: {error}") from error
+    return _from_array(np.asarray(rgb))
 
 
 def _from_array(array: npt.NDArray[Any]) -> types_pb2.Image:

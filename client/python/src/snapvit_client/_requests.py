@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, TypeVar
 import grpc
 
 from snapvit_client._budget import BudgetLike, budget_to_proto, to_budget
-from snapvit_client._duration import set_duration
+from snapvit_client._duration import bounded, set_duration
 from snapvit_client._errors import SnapvitError
 from snapvit_client._generated.snapvit.v1 import inference_pb2, types_pb2
 from snapvit_client._images import payload_bytes
@@ -65,6 +65,7 @@ def with_images(
     result.CopyFrom(request)
     result.images.extend(images)
     result.id = request_id
+    timeout = bounded(timeout)
     if timeout is not None:
         set_duration(result.timeout, timeout)
     return result

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from snapvit_client._duration import bounded
 from snapvit_client._errors import SnapvitError
 
 
@@ -58,6 +59,10 @@ class RetrySchedule:
 
     def time_left(self) -> float:
         return max(self._deadline - self._time.now(), 0.0)
+
+    def attempt_timeout(self) -> float | None:
+        """The time left as gRPC takes it."""
+        return bounded(self.time_left())
 
     def next_wait(self, error: SnapvitError) -> float | None:
         """Seconds before the next attempt; None: give up, with this error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -139,6 +140,14 @@ def test_deadline_spans_all_attempts(serve: Any) -> None:
     assert time.sleeps == [0.4, 0.4]  # a third wait would end after the deadline
 
 
+@pytest.mark.parametrize("embed", [embed_sync, embed_async])
+@pytest.mark.parametrize("timeout", [9e9, 1e300, float("inf")])
+def test_timeout_beyond_what_grpc_can_count_is_none(serve: Any, embed: Any, timeout: float) -> None:
+    time = FakeTime()
+    assert embed(serve(failing(1, UNAVAILABLE)), time, timeout).embedding.tolist() == [7]
+    assert time.sleeps == [0.1]
+
+
 def test_timeout_ends_a_call_that_is_not_answered() -> None:
     with Client("127.0.0.1:1", retry=RetryPolicy(max_attempts=1)) as client, pytest.raises(SnapvitError) as caught:
         client.embed(b"1", timeout=0.05)
@@ -223,6 +232,10 @@ class TestMany:
         with pytest.raises(SnapvitError, match="/does/not/exist.jpg cannot be read"):
             results[1].embedding
 
+    def test_path_that_no_file_can_have_is_its_own_result(self, serve: Any, many: Any) -> None:
+        results = many(serve(echo), [b"1", "nul\0.jpg", b"3"])
+        assert [result.error is None for result in results] == [True, False, True]
+
     def test_fault_of_every_request_ends_the_call(self, serve: Any, many: Any) -> None:
         server = serve(failing(999, grpc.StatusCode.UNAUTHENTICATED))
         with pytest.raises(SnapvitError, match="UNAUTHENTICATED"):
@@ -256,15 +269,15 @@ def test_reply_with_a_wrong_number_of_items_is_an_error(serve: Any) -> None:
         client.embed(b"1")
 
 
-def stream_sync(server: StubServer, images: Any) -> Any:
+def stream_sync(server: StubServer, images: Any, timeout: float = 5) -> Any:
     with Client(server.target) as client:
-        return list(client.embed_stream(images, timeout=5))
+        return list(client.embed_stream(images, timeout=timeout))
 
 
-def stream_async(server: StubServer, images: Any) -> Any:
+def stream_async(server: StubServer, images: Any, timeout: float = 5) -> Any:
     async def run() -> Any:
         async with AsyncClient(server.target) as client:
-            return [pair async for pair in client.embed_stream(images, timeout=5)]
+            return [pair async for pair in client.embed_stream(images, timeout=timeout)]
 
     return asyncio.run(run())
 
@@ -277,8 +290,14 @@ class TestStream:
         assert sorted((position, result.embedding[0]) for position, result in pairs) == [(i, i) for i in range(200)]
         assert server.requests[0].timeout.seconds == 5
 
-    def test_faulty_image_does_not_end_it(self, serve: Any, stream: Any) -> None:
-        pairs = dict(stream(serve(echo), [b"1", "/does/not/exist.jpg", b"3"]))
+    def test_endless_timeout_is_none(self, serve: Any, stream: Any) -> None:
+        server = serve(echo)
+        assert len(stream(server, [b"1"], float("inf"))) == 1
+        assert not server.requests[0].HasField("timeout")
+
+    @pytest.mark.parametrize("path", ["/does/not/exist.jpg", "nul\0.jpg"])
+    def test_faulty_image_does_not_end_it(self, serve: Any, stream: Any, path: str) -> None:
+        pairs = dict(stream(serve(echo), [b"1", path, b"3"]))
         assert pairs[1].error is not None
         assert pairs[2].embedding[0] == 3
 
@@ -329,3 +348,73 @@ def test_leaving_an_asynchronous_stream_early_cancels_it(serve: Any) -> None:
             assert (await client.embed(b"2")).embedding[0] == 2
 
     asyncio.run(run())
+
+
+class TestClosed:
+    """Every call fails as those do that were under way."""
+
+    CALLS: list[Callable[[Any], Any]] = [
+        lambda client: client.embed(b"1"),
+        lambda client: client.embed_many([b"1", b"2"]),
+        lambda client: client.embed_stream([b"1"]),
+        lambda client: client.models(),
+    ]
+
+    @pytest.mark.parametrize("call", CALLS)
+    def test_client_refuses_calls(self, serve: Any, call: Any) -> None:
+        with Client(serve(echo).target) as client:
+            client.embed(b"1")
+        with pytest.raises(SnapvitError, match="CANCELLED: the client is closed"):
+            list(call(client))
+
+    @pytest.mark.parametrize("call", CALLS)
+    def test_asynchronous_client_refuses_calls(self, serve: Any, call: Any) -> None:
+        async def run() -> None:
+            async with AsyncClient(serve(echo).target) as client:
+                await client.embed(b"1")
+            with pytest.raises(SnapvitError, match="CANCELLED: the client is closed"):
+                await finished(call(client))
+
+        asyncio.run(run())
+
+    @pytest.mark.parametrize("call", CALLS[:3])
+    def test_asynchronous_calls_under_way_fail_and_their_tasks_go_on(self, serve: Any, call: Any) -> None:
+        async def run() -> None:
+            server = serve(unanswered)
+            client = AsyncClient(server.target)
+            task = asyncio.create_task(finished(call(client)))
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            await client.close()
+            with pytest.raises(SnapvitError, match="CANCELLED: the client is closed"):
+                await task
+            assert not task.cancelled()
+
+        asyncio.run(run())
+
+    def test_asynchronous_task_that_is_cancelled_stays_so(self, serve: Any) -> None:
+        async def run() -> None:
+            server = serve(unanswered)
+            client = AsyncClient(server.target)
+            task = asyncio.create_task(client.embed(b"1"))
+            while not server.requests:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await client.close()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(run())
+
+
+async def finished(call: Any) -> Any:
+    """The result of a coroutine, or all of a stream."""
+    return [pair async for pair in call] if hasattr(call, "__aiter__") else await call
+
+
+def unanswered(request: inference_pb2.EmbedRequest, context: grpc.ServicerContext) -> inference_pb2.EmbedResponse:
+    """Waits until the client gives up."""
+    gone = threading.Event()
+    if context.add_callback(gone.set):
+        gone.wait(10)
+    return echo(request, context)

@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from PIL import Image
@@ -74,6 +75,22 @@ def test_other_arrays_are_refused_with_what_was_expected(array: np.ndarray) -> N
 def test_missing_files_are_named() -> None:
     with pytest.raises(SnapvitError, match="/no/such/file cannot be read: No such file"):
         image_to_proto("/no/such/file")
+
+
+@pytest.mark.parametrize("path", ["a\0b.jpg", Path("a\0b.jpg"), "a\ud800b.jpg"])
+def test_paths_that_no_file_can_have_are_named_too(path: str | Path) -> None:
+    with pytest.raises(SnapvitError, match=r"image 'a\\(x00|ud800)b.jpg' cannot be read: ") as caught:
+        image_to_proto(path)
+    assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_pil_image_that_is_cut_off_is_a_faulty_image() -> None:
+    file = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, "png")
+    image = Image.open(io.BytesIO(file.getvalue()[:1000]))
+    with pytest.raises(SnapvitError, match="a PIL image cannot be decoded: ") as caught:
+        image_to_proto(image)
+    assert caught.value.code is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_what_is_no_image_is_a_type_error() -> None:
