@@ -70,9 +70,23 @@ def load_all(file: Path) -> list[Any]:
     return [document for document in yaml.safe_load_all(file.read_text()) if document]
 
 
+def server_help() -> str:
+    return subprocess.run([str(SERVER), "--help"], check=True, capture_output=True, text=True).stdout
+
+
 def server_flags() -> set[str]:
-    help_text = subprocess.run([str(SERVER), "--help"], check=True, capture_output=True, text=True).stdout
-    return set(re.findall(r"--([a-z][a-z-]+)", help_text))
+    return set(re.findall(r"--([a-z][a-z-]+)", server_help()))
+
+
+def server_check(text: str, tenants: str = "") -> subprocess.CompletedProcess[str]:
+    """`snapvit-server --check` of a configuration file."""
+    with tempfile.TemporaryDirectory() as folder:
+        # Paths of another machine: this one's stand in.
+        for key, path in (("model", ROOT / "models" / "demo"), ("tenants", f"{folder}/tenants.yaml"), ("cache-dir", folder)):
+            text = re.sub(rf"^{key}: .*", f"{key}: {path}", text, flags=re.MULTILINE)
+        (Path(folder) / "tenants.yaml").write_text(tenants)
+        (Path(folder) / "server.yaml").write_text(text)
+        return subprocess.run([str(SERVER), "--config", f"{folder}/server.yaml", "--check"], capture_output=True, text=True)
 
 
 def check_yaml(results: Results) -> None:
@@ -120,14 +134,8 @@ def check_server_yaml(results: Results) -> None:
         if "server.yaml" in data:
             configs[file] = (data["server.yaml"], data.get("tenants.yaml", ""))
     for file, (text, tenants) in configs.items():
-        with tempfile.TemporaryDirectory() as folder:
-            # Paths of another machine: this one's stand in.
-            for key, path in (("model", ROOT / "models" / "demo"), ("tenants", f"{folder}/tenants.yaml"), ("cache-dir", folder)):
-                text = re.sub(rf"^{key}: .*", f"{key}: {path}", text, flags=re.MULTILINE)
-            (Path(folder) / "tenants.yaml").write_text(tenants)
-            (Path(folder) / "server.yaml").write_text(text)
-            run = subprocess.run([str(SERVER), "--config", f"{folder}/server.yaml", "--check"], capture_output=True, text=True)
-            results.check(run.returncode == 0, f"snapvit-server --check reads {file.relative_to(ROOT)} {run.stderr.strip()}")
+        run = server_check(text, tenants)
+        results.check(run.returncode == 0, f"snapvit-server --check reads {file.relative_to(ROOT)} {run.stderr.strip()}")
 
 
 def containers(document: Any) -> list[Any]:
@@ -162,6 +170,18 @@ def check_pods(results: Results) -> None:
                 drain = int(re.search(r"drain-grace: (\d+)s", config)[1])  # type: ignore[index]
                 grace = pod["terminationGracePeriodSeconds"]
                 results.check(grace > sleep + drain, f"{file.name}: {grace} s of grace cover preStop {sleep} s and drain {drain} s")
+
+
+def check_kserve(results: Results) -> None:
+    """The CPUs that it asks for are those that it computes with, and it drains within the 30 s of every pod."""
+    for document in load_all(DEPLOY / "kserve" / "serving-runtime.yaml"):
+        container = containers(document)[0]
+        options = {variable["name"]: variable["value"] for variable in container["env"]}
+        cpus, threads = int(container["resources"]["requests"]["cpu"]), int(options.get("SNAPVIT_THREADS", 0))
+        results.check(threads == cpus - 1, f"KServe: {threads} threads of {cpus} CPUs, one decodes")
+        sleep = int(container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", ["sleep", "0"])[1])
+        drain = int(options.get("SNAPVIT_DRAIN_GRACE", "30s").removesuffix("s"))
+        results.check(sleep > 0 and sleep + drain < 30, f"KServe: preStop {sleep} s and drain {drain} s within 30 s")
 
 
 def check_ports(results: Results) -> None:
@@ -255,7 +275,8 @@ def check_helm(results: Results) -> None:
                     file = Path(name) / Path(path).name
                     file.write_text(text)
                     results.run(tool("kubernetes-validate"), "--strict", "--quiet", "-k", KUBERNETES[0], file)  # type: ignore[arg-type]
-        for wrong in ({"replicas": 0}, {"cpu": 2}, {"options": {"listen": "0.0.0.0:1"}}, {"autoscaling": {"by": "vpa"}}):
+        for wrong in ({"replicas": 0}, {"cpu": 2}, {"options": {"listen": "0.0.0.0:1"}}, {"options": {"drain-grace": "1s"}},
+                      {"options": {"rungs": [1]}}, {"autoscaling": {"by": "vpa"}}):
             try:
                 chart.validate_schema(wrong)
                 refused = False
@@ -268,7 +289,59 @@ def check_helm(results: Results) -> None:
         except helm_python.HelmError as error:
             message = str(error)
         results.check("model.claim" in message, "an ordering job without a claim is refused, by name of the value")
+        check_chart_options(results, chart)
+        check_chart_ordering(results, chart)
     results.run(sys.executable, DEPLOY / "kubernetes" / "render.py", "--check")
+
+
+def rendered(chart: Any, values: dict[str, Any], template: str) -> Any:
+    """The object of one template, with values that the schema allows."""
+    import yaml
+
+    chart.validate_schema(values)
+    texts = chart.render(values, name="snapvit", namespace="prod")
+    return next(yaml.safe_load(text) for path, text in texts.items() if Path(path).name == template)
+
+
+def check_chart_options(results: Results, chart: Any) -> None:
+    """What values say is what the server takes: off and on, which YAML reads as booleans, and over the chart's own."""
+    switches = {name: choices.split("|") for name, choices in re.findall(r"^  --(\S+) (\S*\boff\b\S*)$", server_help(), re.MULTILINE)}
+    results.check(len(switches) > 2, f"options that can be off: {sorted(switches)}")
+    cases: list[tuple[dict[str, Any], dict[str, str]]] = [
+        ({"options": {name: False for name in switches}}, {name: "off" for name in switches}),
+        ({"options": {name: True for name in switches if "on" in switches[name]}}, {"reflection": "on"}),
+        ({"cpus": 8, "options": {"threads": 3, "log-format": "text"}}, {"threads": "3", "log-format": "text"}),
+        ({"gpus": 1, "options": {"device": "cpu"}}, {"device": "cpu"}),
+        ({"cpus": 8, "options": {"threads": None, "max-pixels": 100_000_000}}, {"threads": "7", "max-pixels": "100000000"}),
+    ]
+    for values, expected in cases:
+        run = server_check(rendered(chart, values, "config.yaml")["data"]["server.yaml"])
+        taken = dict(re.findall(r"^([a-z-]+): (\S+)  #", run.stdout, re.MULTILINE))
+        results.check(run.returncode == 0 and {name: taken.get(name) for name in expected} == expected,
+                      f"the server takes {expected} from {values} {run.stderr.strip()}")
+
+
+def check_chart_ordering(results: Results, chart: Any) -> None:
+    """A GPU and the image for it only with device cuda; on nodes of its own, or on the servers'."""
+    servers = {"nodeSelector": {"pool": "cpu"}, "tolerations": [{"operator": "Exists"}],
+               "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}}
+    own = {"nodeSelector": {"pool": "gpu"}, "tolerations": [{"key": "gpu"}], "affinity": {"podAffinity": {}}}
+    memory = {"resources": {"limits": {"memory": "8Gi"}}}
+    gpu = {"nvidia.com/gpu": 1}
+    cases: list[tuple[dict[str, Any], str, dict[str, Any], dict[str, Any]]] = [
+        ({}, "hub/s:cuda", gpu, servers),
+        ({"device": "cuda:1", **memory, **own}, "hub/s:cuda", {"memory": "8Gi", **gpu}, own),
+        ({"device": "cpu"}, "hub/s:2", {}, servers),
+        ({"device": "cpu", **memory, **own}, "hub/s:2", {"memory": "8Gi"}, own),
+        ({"device": "cpu", "image": "other:1"}, "other:1", {}, servers),
+    ]
+    for job, image, limits, nodes in cases:
+        values = {"image": {"repository": "hub/s", "tag": "2"}, "model": {"claim": "m"}, **servers, "orderingJob": {"enabled": True, **job}}
+        pod = rendered(chart, values, "ordering-job.yaml")["spec"]["template"]["spec"]
+        container = pod["containers"][0]
+        results.check((container["image"], container.get("resources", {}).get("limits", {})) == (image, limits),
+                      f"the ordering job {job} has {image}, limits {limits}")
+        results.check({name: pod.get(name) for name in nodes} == nodes, f"the ordering job {job} runs where it should")
 
 
 def check_proxies(results: Results) -> None:
@@ -310,7 +383,7 @@ def main() -> int:
         print("SKIPPED: no PyYAML: apt-get install python3-yaml, or tests/requirements-deploy.txt", file=sys.stderr)
         return 77
     results = Results()
-    for check in (check_yaml, check_flags, check_server_yaml, check_pods, check_ports, check_metrics, check_compose,
+    for check in (check_yaml, check_flags, check_server_yaml, check_pods, check_kserve, check_ports, check_metrics, check_compose,
                   check_kubernetes, check_helm, check_proxies, check_systemd):
         check(results)
     print(f"deploy: {results.passed} passed, {results.failed} failed, {results.skipped} skipped")

@@ -35,27 +35,40 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{- /* server.yaml: the configuration file of the server. */}}
-{{- define "snapvit.config" -}}
-model: {{ .Values.model.path }}
-listen: 0.0.0.0:50051
-http: 0.0.0.0:8080
-cache-dir: /var/cache/snapvit
-{{- if .Values.gpus }}
-device: cuda
-{{- else }}
-threads: {{ max 1 (sub (int .Values.cpus) 1) }}
+{{- define "snapvit.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
-drain-grace: {{ .Values.drainSeconds }}s
-log-format: json
+
+{{- /* server.yaml: the configuration file of the server. A key may be there once: options come over the chart's own, and
+the schema of the values bans those that other parts of the chart rely on. YAML reads off and on as booleans, which the
+server does not know. */}}
+{{- define "snapvit.config" -}}
+{{- $config := dict
+  "model" .Values.model.path
+  "listen" "0.0.0.0:50051"
+  "http" "0.0.0.0:8080"
+  "cache-dir" "/var/cache/snapvit"
+  "drain-grace" (printf "%ds" (int .Values.drainSeconds))
+  "log-format" "json" }}
+{{- if .Values.gpus }}
+{{- $_ := set $config "device" "cuda" }}
+{{- else }}
+{{- $_ := set $config "threads" (max 1 (sub (int .Values.cpus) 1)) }}
+{{- end }}
 {{- if .Values.tenants }}
-tenants: /etc/snapvit/tenants/tenants.yaml
+{{- $_ := set $config "tenants" "/etc/snapvit/tenants/tenants.yaml" }}
 {{- end }}
 {{- if .Values.tls.secret }}
-tls-cert: /etc/snapvit/tls/tls.crt
-tls-key: /etc/snapvit/tls/tls.key
+{{- $_ := set $config "tls-cert" "/etc/snapvit/tls/tls.crt" }}
+{{- $_ := set $config "tls-key" "/etc/snapvit/tls/tls.key" }}
 {{- end }}
-{{- with .Values.options }}
-{{ toYaml . }}
+{{- range $name, $value := .Values.options }}
+{{- if kindIs "bool" $value }}
+{{- $value = ternary "on" "off" $value }}
 {{- end }}
+{{- if not (kindIs "invalid" $value) }}
+{{- $_ := set $config $name $value }}
+{{- end }}
+{{- end }}
+{{- toYaml $config }}
 {{- end }}
