@@ -111,13 +111,14 @@ inline Floats RoughGelu(Floats x) {
   // Of x², times log2(e).
   constexpr float kTerms[] = {2.30062976F,     0.106873056F,   -8.47932885e-4F,
                               -3.93144924e-5F, 2.05290525e-6F, -2.90198022e-8F};
-  const Floats most = Set(5), least = Set(-5);
-  const Floats c = Smaller(Larger(x, least), most);
+  // Below, x·Φ(x) is that of −5. (A NaN is the second operand's, and stays one.)
+  const Floats y = Larger(Set(-5), x);
+  const Floats c = Smaller(y, Set(5));
   const Floats square = Multiply(c, c);
   Floats p = Set(kTerms[5]);
   for (int i = 4; i >= 0; --i) p = MultiplyAdd(p, square, Set(kTerms[i]));
   const Floats power = Exp2<4>(Subtract(Zeros(), Multiply(c, p)));
-  return Multiply(x, RoughReciprocal(Add(power, Set(1))));
+  return Multiply(y, RoughReciprocal(Add(power, Set(1))));
 }
 
 template <typename T>

@@ -167,7 +167,7 @@ void RulePolicy::TakeBatch(int /*worker*/, absl::Time time, std::vector<Choice>&
       ready_.erase(ready_.begin());
       continue;
     }
-    const double slack = ready_.begin()->Slack(now);
+    const double slack = SlackOf(*ready_.begin()->task, now);
     choice = rule_->Choose(*model, slack, static_cast<int>(ready_.size()));
     break;
   }

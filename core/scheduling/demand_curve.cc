@@ -8,7 +8,7 @@ namespace {
 
 // exp() of an age in windows: far from overflow, and what is that old has faded to nothing.
 constexpr double kLongestAge = 30;
-// Windows that count as passed when the first task arrives: a bound of what two tell.
+// Windows that count as passed when the first request arrives: a bound of what two tell.
 constexpr double kLeastSince = 0.02;
 
 double Sum(std::span<const WeightedCurve> curves, std::span<const double> cost,
@@ -43,25 +43,32 @@ void DemandCurve::Scale(double factor) {
   tasks_ *= factor;
 }
 
-void ArrivalCurve::Add(int floor, int wanted, double now_seconds) {
+void ArrivalCurve::Add(int floor, int wanted, double tasks, double now_seconds) {
+  if (first_ < 0) {
+    first_ = now_seconds;
+  } else {
+    counts_.Add(newest_.floor, newest_.wanted,
+                newest_.tasks * std::exp((newest_.time - origin_) / window_) / window_);
+  }
+  newest_ = {floor, wanted, tasks, now_seconds};
   if (const double age = (now_seconds - origin_) / window_; age > kLongestAge) {
     counts_.Scale(std::exp(-age));
     origin_ = now_seconds;
   }
-  if (first_ < 0) {
-    // It begins the time in which the others are counted; alone, it says nothing about a rate.
-    first_ = now_seconds;
-    counts_.Add(floor, wanted, 0);
-    return;
-  }
-  counts_.Add(floor, wanted, std::exp((now_seconds - origin_) / window_) / window_);
 }
 
-double ArrivalCurve::Factor(double now_seconds) const {
-  const double fade = std::exp(-(now_seconds - origin_) / window_);
+double ArrivalCurve::Fade(double now_seconds) const {
+  return std::exp(-(now_seconds - origin_) / window_);
+}
+
+double ArrivalCurve::RateFactor(double now_seconds) const {
   const double since_first = (now_seconds - first_) / window_;
-  if (since_first > kLongestAge) return fade;
-  return fade / (1 - std::exp(-since_first - kLeastSince));
+  if (since_first > kLongestAge) return Fade(now_seconds);
+  return Fade(now_seconds) / (1 - std::exp(-std::max(since_first, kLeastSince)));
+}
+
+double ArrivalCurve::TasksFactor(double seconds, double now_seconds) const {
+  return std::min(RateFactor(now_seconds) * seconds, Fade(now_seconds) * window_);
 }
 
 double CostAtWanted(std::span<const WeightedCurve> curves, std::span<const double> cost) {

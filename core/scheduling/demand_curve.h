@@ -31,23 +31,39 @@ class DemandCurve {
 };
 
 // Tasks that arrive, per second: each counts 1/window when it comes and fades from then on by
-// exp(-age/window); before a window has passed, the mean
-// since the first, which is not counted. Thread-compatible.
+// exp(-age/window); before a window has passed, the mean since the first. The newest request counts
+// from the next one on: looked at when it comes, what came before it says how often requests come,
+// and it itself, large and rare as it may be, only that this is one of those moments.
+// Thread-compatible.
 class ArrivalCurve {
  public:
   explicit ArrivalCurve(absl::Duration window) : window_(absl::ToDoubleSeconds(window)) {}
 
-  void Add(int floor, int wanted, double now_seconds);
+  // A request of `tasks` tasks that are alike.
+  void Add(int floor, int wanted, double tasks, double now_seconds);
 
-  // counts() × factor(now) is the rate now.
+  // counts() × RateFactor(now) is the rate now.
   const DemandCurve& counts() const { return counts_; }
-  double Factor(double now_seconds) const;
+  double RateFactor(double now_seconds) const;
+  // counts() × TasksFactor(seconds, now): the tasks of the next so many seconds at that rate, but
+  // no more than there were in the last window. (A burst is no promise of more.)
+  double TasksFactor(double seconds, double now_seconds) const;
 
  private:
+  struct Request {
+    int floor = 0;
+    int wanted = 0;
+    double tasks = 0;
+    double time = 0;  // seconds
+  };
+
+  double Fade(double now_seconds) const;
+
   const double window_;
   DemandCurve counts_;  // as seen at origin_: what came later counts more, not the others less
   double origin_ = 0;   // seconds
   double first_ = -1;   // arrival, seconds
+  Request newest_;      // not counted yet
 };
 
 // A sum of curves, each with a factor.

@@ -72,7 +72,7 @@ Urgency ElasticPolicy::UrgencyOf(QueuedTask* task) const {
 
 size_t ElasticPolicy::IdleWorkers() const {
   return std::count_if(workers_.begin(), workers_.end(),
-                       [](const Running& worker) { return !worker.busy; });
+                       [](const Running& worker) { return !worker.busy && !worker.gone; });
 }
 
 size_t ElasticPolicy::ReadyTasks() const {
@@ -87,12 +87,10 @@ absl::Status ElasticPolicy::Admit(std::span<Task* const> request, const QueueLoa
                                   absl::Time time) {
   if (request.empty()) return absl::OkStatus();
   const double now = UnixSeconds(time);
-  for (const Task* task : request) {
-    const TaskSpec& spec = task->spec();
-    TenantLoad& tenant = governor_.TenantOf(spec.tenant);
-    governor_.Activate(tenant);
-    tenant.CountArrival(spec, ModelOf(spec), now);
-  }
+  const TaskSpec& spec = request.front()->spec();
+  TenantLoad& tenant = governor_.TenantOf(spec.tenant);
+  governor_.Activate(tenant);
+  tenant.CountArrival(spec, request.size(), ModelOf(spec), now);
   governor_.Update(now, /*at_once=*/false);
   return CheckDeadline(*request.front(), request.size(), now);
 }
@@ -105,23 +103,27 @@ absl::Status ElasticPolicy::CheckDeadline(const Task& task, size_t tasks, double
   if (spec.hard_deadline == absl::InfiniteFuture() || model == nullptr) return absl::OkStatus();
   const TenantLoad& tenant = governor_.TenantOf(spec.tenant);
   const std::vector<double>& times = model->TaskTimes(governor_.LongestBatch(tenant));
-  double before = static_cast<double>(tasks - 1) * times[spec.floor];
+  // On an engine of its own; then behind what is due before it, on the share that its tenant has.
+  const double alone = static_cast<double>(tasks - 1) * times[spec.floor];
+  double before = alone;
   for (const auto& of : tenant.queue.classes()) {
     const auto floor = std::min<size_t>(of->floor, times.size() - 1);
     const int64_t due_ns = UnixNanos(spec.due());
     before += (DueBy(of->ready, due_ns) + DueBy(of->waiting, due_ns)) * times[floor];
   }
-  const double wait = before * model->factor() / (tenant.limit * options_.workers);
-  const double needed = wait + model->BatchTime(spec.floor, 1);
+  const double last = model->BatchTime(spec.floor, 1);
+  const double engines = governor_.workers() / model->factor();
+  const double needed = before / (tenant.limit * engines) + last;
   const double allowed = UnixSeconds(spec.hard_deadline) - now;
   if (needed <= allowed) return absl::OkStatus();
-  const absl::Duration retry =
-      std::clamp(absl::Seconds(needed - allowed), kShortestRetry, kLongestRetry);
-  return WithReason(absl::ResourceExhaustedError(absl::StrCat(
-                        "the deadline is in ", absl::ToInt64Milliseconds(absl::Seconds(allowed)),
-                        " ms, at the floor rung ", spec.floor, " the request would take ",
-                        absl::ToInt64Milliseconds(absl::Seconds(needed)), " ms")),
-                    kReasonDeadlineUnmeetable, retry);
+  const absl::Status status = absl::ResourceExhaustedError(
+      absl::StrCat("the deadline is in ", absl::ToInt64Milliseconds(absl::Seconds(allowed)),
+                   " ms, at the floor rung ", spec.floor, " the request would take ",
+                   absl::ToInt64Milliseconds(absl::Seconds(needed)), " ms"));
+  // What takes too long on an idle engine, too, is better not tried again.
+  if (alone / engines + last > allowed) return WithReason(status, kReasonDeadlineUnmeetable);
+  return WithReason(status, kReasonDeadlineUnmeetable,
+                    std::clamp(absl::Seconds(needed - allowed), kShortestRetry, kLongestRetry));
 }
 
 void ElasticPolicy::Add(QueuedTask* task) {
@@ -134,6 +136,13 @@ void ElasticPolicy::Add(QueuedTask* task) {
 
 void ElasticPolicy::Remove(QueuedTask* task) {
   governor_.TenantOf(task->spec().tenant).queue.Remove(UrgencyOf(task));
+}
+
+void ElasticPolicy::WorkerGone(int worker) {
+  workers_[worker].gone = true;
+  const auto left = std::count_if(workers_.begin(), workers_.end(),
+                                  [](const Running& other) { return !other.gone; });
+  governor_.SetWorkers(std::max(1, static_cast<int>(left)));
 }
 
 QueuedTask* ElasticPolicy::Victim(std::span<Task* const> request, absl::Time now) {
@@ -164,7 +173,7 @@ double ElasticPolicy::LeastEngineTime() const {
 
 bool ElasticPolicy::MayGoNow(const TenantLoad& tenant, double least_engine_time) const {
   const double band = tenant.over_share() ? 0
-                                          : kFairBand * tenant.limit * options_.workers /
+                                          : kFairBand * tenant.limit * governor_.workers() /
                                                 (tenant.weight * tenant.pace);
   return tenant.engine_time <= least_engine_time + band;
 }
@@ -247,7 +256,7 @@ ElasticPolicy::Plan ElasticPolicy::MakePlan(const TenantLoad& tenant, const Task
   const Urgency& first = *head.ready.begin();
   const std::shared_ptr<LatencyModel> model = ModelOf(first.task->spec());
   if (model == nullptr) return {head.wanted, max_batch(), head.wanted};
-  const double slack = first.Slack(now);
+  const double slack = SlackOf(*first.task, now);
   // What is late anyway goes at its floor, and in batches as the others allow.
   const bool late = governor_.TooLate(tenant, *model, head.floor, slack, now);
   const double longest = governor_.LongestBatch(tenant);

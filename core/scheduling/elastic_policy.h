@@ -38,7 +38,8 @@ class ElasticPolicy final : public Policy {
   struct Options {
     int workers = 1;
     int max_batch = 16;
-    // A task that waited this long is treated as due, so that none starves.
+    // A task that waited this long goes before what is due later, so that none starves. (At which
+    // rung, its own deadline says.)
     absl::Duration patience = absl::Seconds(1);
   };
 
@@ -51,6 +52,8 @@ class ElasticPolicy final : public Policy {
   QueuedTask* TakeToPrepare(absl::Time now, const PrepareQuota& quota) override;
   void TakeBatch(int worker, absl::Time now, std::vector<Choice>& batch) override;
   QueuedTask* Victim(std::span<Task* const> request, absl::Time now) override;
+  void SetBounds(const QueueBounds& bounds) override { governor_.SetBounds(bounds); }
+  void WorkerGone(int worker) override;
   void SetTenants(std::vector<TenantShare> tenants) override {
     governor_.SetShares(std::move(tenants));
   }
@@ -62,6 +65,7 @@ class ElasticPolicy final : public Policy {
   // A batch under way.
   struct Running {
     bool busy = false;
+    bool gone = false;
     double expected_time = 0;             // seconds
     std::shared_ptr<LatencyModel> model;  // that the time is of; null: not known
   };

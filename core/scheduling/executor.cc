@@ -97,7 +97,7 @@ absl::Status Executor::Submit(std::span<Task* const> request) {
   {
     absl::MutexLock lock(&mu_);
     status = scheduler_.Submit(request, &done);
-    if (status.ok()) wakes = PendingLocked();
+    wakes = PendingLocked();
   }
   Wake(wakes);
   Deliver(done);
@@ -168,8 +168,11 @@ void Executor::Deliver(Completions& done) {
 
 void Executor::ComputeLoop(int worker) {
   if (options_.on_worker_start) options_.on_worker_start(worker);
-  while (backend_->Usable(worker) && ComputeStep(worker)) {
+  while (backend_->Usable(worker)) {
+    if (!ComputeStep(worker)) return;
   }
+  absl::MutexLock lock(&mu_);
+  scheduler_.StopWorker(worker);
 }
 
 bool Executor::ComputeStep(int worker) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <span>
 #include <utility>
 
 #include "core/scheduling/fair_share.h"
@@ -22,6 +24,12 @@ constexpr double kRisePeriod = 0.1;
 constexpr double kInefficient = 1.05;
 // The steady wait is at most this part of the horizon.
 constexpr double kLongestWait = 1 / 1.5;
+// How much of the queue may be full at steady load, of the share of a tenant; the rest is for
+// bursts, and batch tenants leave half of the queue to others anyway.
+constexpr double kSteadyRoom = 0.5;
+constexpr double kSteadyRoomOfBatch = 0.25;
+// What is more than that is to be worked off in so many seconds.
+constexpr double kRoomHorizon = 1;
 
 }  // namespace
 
@@ -72,19 +80,32 @@ void Governor::Activate(TenantLoad& tenant) {
 // --- What deadlines leave ---
 
 double Governor::LongestBatch(const TenantLoad& tenant) const {
-  return options_.batch_share * tenant.deadline() / (1 + 1.0 / options_.workers);
+  return options_.batch_share * tenant.deadline() / (1 + 1.0 / workers_);
 }
 
 // Nearly all of the deadline where others hardly ever come meanwhile.
 double Governor::Horizon(const TenantLoad& tenant, double now) const {
-  const double meanwhile = tenant.ArrivalRate(now) * tenant.deadline() / options_.workers;
+  const double meanwhile = tenant.ArrivalRate(now) * tenant.deadline() / workers_;
   const double reserve = (options_.batch_share - options_.horizon_share) * std::min(1.0, meanwhile);
   return (options_.batch_share - reserve) * tenant.deadline();
 }
 
+// The time whose arrivals are taken for a rate.
+double Governor::RateSeconds(double horizon) const {
+  return std::clamp(horizon, absl::ToDoubleSeconds(options_.quick_window),
+                    absl::ToDoubleSeconds(options_.rate_window));
+}
+
+// By how much arrivals may be above what fits. From a horizon of two windows on, what waits tells
+// soon enough what there is to do, and a burst is no rate.
+double Governor::Patience(double horizon) const {
+  const double windows = horizon / absl::ToDoubleSeconds(2 * options_.rate_window);
+  return std::max(1.0, windows * windows);
+}
+
 // How long a task waits at steady load: for a worker, and a part of what is left.
 double Governor::SteadyWait(const TenantLoad& tenant) const {
-  const double for_worker = tenant.batch_time() / options_.workers;
+  const double for_worker = tenant.batch_time() / workers_;
   const double left = options_.batch_share * tenant.deadline() - tenant.batch_time() - for_worker;
   return for_worker + std::max(0.0, options_.wait_share * left);
 }
@@ -94,12 +115,12 @@ double Governor::SteadyWait(const TenantLoad& tenant) const {
 double Governor::Demand(const TenantLoad& tenant, double now) const {
   if (tenant.model() == nullptr) return 0;
   LatencyModel& model = *tenant.model();
-  const WeightedCurve curves[] = {
-      {&tenant.queue.backlog(), 1 / Horizon(tenant, now)},
-      tenant.ArrivalsIn(1, now),
-  };
-  return CostAtWanted(curves, model.TaskTimes(LongestBatch(tenant))) * model.factor() /
-         options_.workers;
+  const double horizon = Horizon(tenant, now);
+  const double seconds = RateSeconds(horizon);
+  WeightedCurve arrivals = tenant.ArrivalsIn(seconds, now);
+  arrivals.factor /= seconds;
+  const WeightedCurve curves[] = {{&tenant.queue.backlog(), 1 / horizon}, arrivals};
+  return CostAtWanted(curves, model.TaskTimes(LongestBatch(tenant))) * model.factor() / workers_;
 }
 
 void Governor::Update(double now, bool at_once) {
@@ -129,14 +150,16 @@ void Governor::Update(double now, bool at_once) {
 void Governor::MoveCap(TenantLoad& tenant, double now) const {
   LatencyModel& model = *tenant.model();
   const std::vector<double>& times = model.TaskTimes(LongestBatch(tenant));
-  const WeightedCurve curve[] = {tenant.ArrivalsIn(1, now)};
+  const double horizon = Horizon(tenant, now);
+  const double seconds = RateSeconds(horizon);
+  const WeightedCurve curve[] = {tenant.ArrivalsIn(seconds, now)};
   const int top = model.rungs() - 1;
-  const double budget = tenant.limit * options_.workers / model.factor();
+  const double budget = tenant.limit * workers_ * Patience(horizon) * seconds / model.factor();
   // The rung above the highest that fits: the backlog decides how often it is used, so that rungs
   // that are far apart leave nothing of the engine unused.
-  const auto cap_for = [&](double seconds) {
-    const Cap fits = HighestCap(curve, times, seconds);
-    return fits.cost > seconds ? 0 : std::min(fits.rung + 1, top);
+  const auto cap_for = [&](double engine_time) {
+    const Cap fits = HighestCap(curve, times, engine_time);
+    return fits.cost > engine_time ? 0 : std::min(fits.rung + 1, top);
   };
   const double counted = 2 * tenant.ArrivalRate(now) * absl::ToDoubleSeconds(options_.rate_window);
   const double band =
@@ -154,22 +177,50 @@ void Governor::MoveCap(TenantLoad& tenant, double now) const {
 
 // --- At this moment ---
 
+// How many tasks of the tenant's may wait at steady load, if all are like those that do; at
+// least 1.
+double Governor::RoomFor(const TenantLoad& tenant) const {
+  const QueueLoad& load = tenant.queue.load();
+  const double full =
+      std::max({static_cast<double>(load.items) / static_cast<double>(bounds_.max_items),
+                static_cast<double>(load.bytes) / static_cast<double>(bounds_.max_bytes),
+                absl::FDivDuration(load.engine_time, bounds_.max_engine_time)});
+  if (full <= 0) return std::numeric_limits<double>::infinity();
+  const bool batch = tenant.priority == PriorityClass::kBatch;
+  const double share = tenant.limit * (batch ? kSteadyRoomOfBatch : kSteadyRoom);
+  return std::max(1.0, static_cast<double>(load.items) * share / full);
+}
+
 Cap Governor::CapNow(const TenantLoad& tenant, LatencyModel& model, double longest,
                      double now) const {
   double wait = SteadyWait(tenant);
   double horizon = std::max(Horizon(tenant, now), wait / kLongestWait);
   if (const Urgency* last = tenant.queue.LeastUrgent()) {
     // A burst that nothing follows is due all at once, and ever sooner.
-    horizon = std::min(horizon, std::max(last->Slack(now), model.BatchTime(0, 1)));
+    horizon = std::min(horizon, std::max(SlackOf(*last->task, now), model.BatchTime(0, 1)));
     wait = std::min(wait, horizon * kLongestWait);
   }
-  const WeightedCurve curves[] = {
-      {&tenant.queue.backlog(), 1},
-      tenant.ArrivalsIn(horizon - wait, now),
+  WeightedCurve foreseen = tenant.ArrivalsIn(horizon - wait, now);
+  foreseen.factor /= Patience(horizon);
+  const WeightedCurve curves[] = {{&tenant.queue.backlog(), 1}, foreseen};
+  const double per_second = tenant.limit * workers_ / model.factor();
+  const std::vector<double>& times = model.TaskTimes(longest);
+  const auto cap_for = [&](std::span<const WeightedCurve> tasks, double budget) {
+    Cap cap = HighestCap(tasks, times, budget);
+    cap.cost /= budget;
+    return cap;
   };
-  const double budget = tenant.limit * options_.workers * horizon / model.factor();
-  Cap cap = HighestCap(curves, model.TaskTimes(longest), budget);
-  cap.cost /= budget;
+  Cap cap = cap_for(curves, per_second * horizon);
+  const double soon = std::min(horizon, kRoomHorizon);
+  const WeightedCurve arrivals = tenant.ArrivalsIn(soon, now);
+  const double queued = tenant.queue.backlog().tasks();
+  const double tasks = queued + arrivals.factor * arrivals.curve->tasks();
+  if (const double excess = 1 - RoomFor(tenant) / tasks; tasks > 0 && excess > 0) {
+    const WeightedCurve too_many[] = {{&tenant.queue.backlog(), excess},
+                                      {arrivals.curve, excess * arrivals.factor}};
+    const Cap by_room = cap_for(too_many, per_second * soon);
+    cap = {std::min(cap.rung, by_room.rung), std::max(cap.cost, by_room.cost)};
+  }
   cap.rung = std::min(cap.rung, tenant.cap);
   return cap;
 }

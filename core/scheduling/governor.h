@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "core/scheduling/demand_curve.h"
 #include "core/scheduling/latency_model.h"
+#include "core/scheduling/queue_bounds.h"
 #include "core/scheduling/tenant_load.h"
 #include "core/scheduling/tenant_share.h"
 
@@ -34,7 +35,13 @@ class Governor {
     absl::Duration quick_window = absl::Milliseconds(80);
   };
 
-  explicit Governor(const Options& options) : options_(options) {}
+  explicit Governor(const Options& options) : options_(options), workers_(options.workers) {}
+
+  // As in Policy.
+  void SetBounds(const QueueBounds& bounds) { bounds_ = bounds; }
+  // Workers that compute, at least 1.
+  void SetWorkers(int workers) { workers_ = workers; }
+  int workers() const { return workers_; }
 
   // The tenant of this index, from now on.
   TenantLoad& TenantOf(int index);
@@ -53,7 +60,8 @@ class Governor {
   double LongestBatch(const TenantLoad& tenant) const;
 
   // The highest rung, at most its cap, at which the tenant's backlog and what arrives meanwhile fit
-  // its share within its horizon, in batches of at most `longest`; `cost` is the share of the
+  // its share within its horizon, and its part of the queue: who may wait for long is lowered
+  // before others are turned away. In batches of at most `longest`; `cost` is the share of the
   // engine time that there is which they take then: above 1, not even the floors fit.
   Cap CapNow(const TenantLoad& tenant, LatencyModel& model, double longest, double now) const;
 
@@ -66,11 +74,16 @@ class Governor {
  private:
   void SetShare(TenantLoad& tenant) const;
   double Horizon(const TenantLoad& tenant, double now) const;
+  double RateSeconds(double horizon) const;
+  double Patience(double horizon) const;
   double SteadyWait(const TenantLoad& tenant) const;
   double Demand(const TenantLoad& tenant, double now) const;
+  double RoomFor(const TenantLoad& tenant) const;
   void MoveCap(TenantLoad& tenant, double now) const;
 
   const Options options_;
+  int workers_;
+  QueueBounds bounds_;
   std::vector<std::unique_ptr<TenantLoad>> tenants_;  // by index
   std::vector<TenantLoad*> active_;
   std::vector<TenantShare> shares_;

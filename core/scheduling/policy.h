@@ -121,6 +121,12 @@ class Policy {
   virtual void BatchStarted(int /*worker*/, std::span<const Assignment> /*batch*/,
                             absl::Time /*now*/) {}
 
+  // The bounds of the queue; said before anything else.
+  virtual void SetBounds(const QueueBounds& /*bounds*/) {}
+
+  // The worker computes no more. Said at most once of each, while it is free.
+  virtual void WorkerGone(int /*worker*/) {}
+
   // Weights and classes of all tenants from now on, by index. A tenant beyond the list has the
   // defaults.
   virtual void SetTenants(std::vector<TenantShare> /*tenants*/) {}

@@ -36,7 +36,10 @@ Scheduler::Scheduler(Options options, std::unique_ptr<Policy> policy)
     : options_(options),
       policy_(std::move(policy)),
       quota_(static_cast<size_t>(options.batches_ahead) * policy_->max_batch() * options.workers),
-      workers_(options.workers) {}
+      workers_(options.workers),
+      usable_workers_(options.workers) {
+  policy_->SetBounds(options_.bounds);
+}
 
 Scheduler::~Scheduler() { assert(Idle()); }
 
@@ -73,13 +76,26 @@ QueueLoad Scheduler::LoadOf(const Task& task) {
 
 absl::Status Scheduler::MakeRoom(std::span<Task* const> request, const QueueLoad& load,
                                  absl::Time now, Completions* done) {
-  while (true) {
-    const absl::Status fits = CheckBounds(options_.bounds, queued_, load, options_.workers);
-    if (fits.ok() || GetReason(fits) != kReasonQueueFull) return fits;
+  const absl::Status full = CheckBounds(options_.bounds, queued_, load, usable_workers_);
+  absl::Status fits = full;
+  QueueLoad left = queued_;
+  victims_.clear();
+  while (GetReason(fits) == kReasonQueueFull) {
     QueuedTask* victim = policy_->Victim(request, now);
-    if (victim == nullptr) return fits;
-    Drop(victim, fits, now, done);
+    if (victim == nullptr) break;
+    policy_->Remove(victim);
+    victims_.push_back(victim);
+    left -= victim->load;
+    fits = CheckBounds(options_.bounds, left, load, usable_workers_);
   }
+  for (QueuedTask* victim : victims_) {
+    if (fits.ok()) {
+      End(victim, full, now, done);
+    } else {
+      policy_->Add(victim);
+    }
+  }
+  return fits.ok() ? fits : full;
 }
 
 absl::Status Scheduler::Submit(std::span<Task* const> request, Completions* done) {
@@ -310,6 +326,14 @@ BatchRecord Scheduler::FinishBatch(int worker, std::span<const absl::Status> sta
   running.busy = false;
   finished_busy_time_ += record.compute_time;
   return record;
+}
+
+void Scheduler::StopWorker(int worker) {
+  assert(!workers_[worker].busy);
+  if (workers_[worker].gone) return;
+  workers_[worker].gone = true;
+  usable_workers_ = std::max(1, usable_workers_ - 1);
+  policy_->WorkerGone(worker);
 }
 
 SchedulerStats Scheduler::Stats() const {

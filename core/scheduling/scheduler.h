@@ -91,6 +91,9 @@ class Scheduler {
   std::span<const Assignment> StartBatch(int worker, Completions* done);
   BatchRecord FinishBatch(int worker, std::span<const absl::Status> statuses, Completions* done);
 
+  // The worker, which is free, computes no more; the others do with what there is.
+  void StopWorker(int worker);
+
   // From now on Submit() answers UNAVAILABLE; what was accepted goes on.
   void StopAccepting() { accepting_ = false; }
   // Gives up what waits; what is being prepared ends with its preparation, what runs ends as usual.
@@ -110,6 +113,7 @@ class Scheduler {
   using State = QueuedTask::State;
   struct Worker {
     bool busy = false;
+    bool gone = false;
     absl::Time start;
     std::vector<Assignment> batch;
   };
@@ -119,7 +123,8 @@ class Scheduler {
 
   absl::Status CheckRequest(std::span<Task* const> request, absl::Time now) const;
   static QueueLoad LoadOf(const Task& task);
-  // Checks the bounds; gives up what the policy holds less entitled to the room.
+  // Checks the bounds; gives up what the policy holds less entitled to the room, if that makes
+  // enough of it.
   absl::Status MakeRoom(std::span<Task* const> request, const QueueLoad& load, absl::Time now,
                         Completions* done);
   void Accept(Task* task, absl::Time now);
@@ -150,7 +155,9 @@ class Scheduler {
   // costs no search.
   absl::btree_set<Expiry> expiries_;
   std::vector<Worker> workers_;
-  std::vector<Choice> choices_;  // scratch of StartBatch()
+  int usable_workers_;
+  std::vector<Choice> choices_;       // scratch of StartBatch()
+  std::vector<QueuedTask*> victims_;  // scratch of MakeRoom()
   absl::Duration finished_busy_time_;
   absl::Duration demand_time_;
 };

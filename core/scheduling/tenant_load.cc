@@ -9,10 +9,11 @@
 namespace snapvit {
 namespace {
 
-// Of tasks without a deadline, and the most that is planned for.
-constexpr double kLongestDeadline = 2.0;
+// Of tasks without a deadline, and the most that is planned for: then it is the queue's room that
+// says how long tasks may wait (Governor::CapNow).
+constexpr double kLongestDeadline = 600;
 constexpr double kShortestDeadline = 1e-4;
-// Weight of one task in a tenant's typical deadline, and in the typical time of its batches.
+// Weight of one request in a tenant's typical deadline, and in the typical time of its batches.
 constexpr double kDeadlineGain = 1.0 / 32;
 constexpr double kBatchTimeGain = 1.0 / 256;
 // Typical deviations of the quick arrival rate that are taken for chance, and the weight of one
@@ -28,27 +29,35 @@ TenantLoad::TenantLoad(int index, absl::Duration window, absl::Duration quick_wi
       quick_window_(absl::ToDoubleSeconds(quick_window)),
       arrivals_(window),
       quick_arrivals_(quick_window),
-      deadline_(kLongestDeadline) {}
+      log_deadline_(std::log(kLongestDeadline)) {}
 
 double TenantLoad::ArrivalRate(double now) const {
-  return arrivals_.Factor(now) * arrivals_.counts().tasks();
+  return arrivals_.RateFactor(now) * arrivals_.counts().tasks();
 }
 
 double TenantLoad::QuickRate(double now) const {
-  return quick_arrivals_.Factor(now) * quick_arrivals_.counts().tasks();
+  return quick_arrivals_.RateFactor(now) * quick_arrivals_.counts().tasks();
 }
 
 WeightedCurve TenantLoad::ArrivalsIn(double seconds, double now) const {
-  const double slow = ArrivalRate(now);
-  const double chance = kSpreads * rate_spread_ * slow + kChanceArrivals / quick_window_;
-  const double rise = slow > 0 ? (QuickRate(now) - chance) / slow : 0;
-  return {&arrivals_.counts(), arrivals_.Factor(now) * std::max(1.0, rise) * seconds};
+  const double factor = arrivals_.TasksFactor(seconds, now);
+  const double slow = factor * arrivals_.counts().tasks();
+  if (slow <= 0) return {&arrivals_.counts(), 0};
+  const double chance =
+      kSpreads * rate_spread_ * ArrivalRate(now) + kChanceArrivals / quick_window_;
+  const double quick =
+      quick_arrivals_.TasksFactor(seconds, now) * quick_arrivals_.counts().tasks() -
+      chance * std::min(seconds, quick_window_);
+  return {&arrivals_.counts(), factor * std::max(1.0, quick / slow)};
 }
 
-void TenantLoad::CountArrival(const TaskSpec& spec, std::shared_ptr<LatencyModel> model,
-                              double now) {
-  arrivals_.Add(spec.floor, spec.wanted, now);
-  quick_arrivals_.Add(spec.floor, spec.wanted, now);
+// The geometric mean: a few tasks with far or near deadlines among others change little.
+double TenantLoad::deadline() const { return std::exp(log_deadline_); }
+
+void TenantLoad::CountArrival(const TaskSpec& spec, size_t tasks,
+                              std::shared_ptr<LatencyModel> model, double now) {
+  arrivals_.Add(spec.floor, spec.wanted, static_cast<double>(tasks), now);
+  quick_arrivals_.Add(spec.floor, spec.wanted, static_cast<double>(tasks), now);
   if (const double slow = ArrivalRate(now); slow > 0) {
     const double spread = std::min(1.0, std::abs(QuickRate(now) / slow - 1));
     rate_spread_ += kSpreadGain * (spread - rate_spread_);
@@ -58,7 +67,7 @@ void TenantLoad::CountArrival(const TaskSpec& spec, std::shared_ptr<LatencyModel
       spec.due() == absl::InfiniteFuture()
           ? kLongestDeadline
           : std::clamp(UnixSeconds(spec.due()) - now, kShortestDeadline, kLongestDeadline);
-  deadline_ += (has_deadline_ ? kDeadlineGain : 1) * (deadline - deadline_);
+  log_deadline_ += (has_deadline_ ? kDeadlineGain : 1) * (std::log(deadline) - log_deadline_);
   has_deadline_ = true;
   if (model != nullptr) model_ = std::move(model);
 }

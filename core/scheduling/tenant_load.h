@@ -2,6 +2,7 @@
 #ifndef SNAPVIT_CORE_SCHEDULING_TENANT_LOAD_H_
 #define SNAPVIT_CORE_SCHEDULING_TENANT_LOAD_H_
 
+#include <cstddef>
 #include <limits>
 #include <memory>
 
@@ -22,21 +23,24 @@ class TenantLoad {
   // Arrival rates are means over `window`, over `quick_window` where that is much higher.
   TenantLoad(int index, absl::Duration window, absl::Duration quick_window);
 
-  // A task asks to enter the queue; `model` is of its ladder (null: no profile).
-  void CountArrival(const TaskSpec& spec, std::shared_ptr<LatencyModel> model, double now);
+  // A request of so many tasks like this one asks to enter the queue; `model` is of their ladder
+  // (null: no profile).
+  void CountArrival(const TaskSpec& spec, size_t tasks, std::shared_ptr<LatencyModel> model,
+                    double now);
   // One of its tasks is in a batch that is expected to take `seconds`.
   void CountBatch(double seconds);
 
   int index() const { return index_; }
   const std::shared_ptr<LatencyModel>& model() const { return model_; }  // of the newest task
   double last_arrival() const { return last_arrival_; }
-  double deadline() const { return deadline_; }      // from arrival, typical
+  double deadline() const;                           // from arrival, typical
   double batch_time() const { return batch_time_; }  // of its batches, typical
 
   // Arrivals per second.
   double ArrivalRate(double now) const;
-  // The tasks that arrive in so many seconds. A quick rate counts from where chance does not
-  // explain it: bursts of its own usual size are not taken for a rise.
+  // The tasks to be reckoned with in the next so many seconds (ArrivalCurve::TasksFactor). The
+  // quick rate counts from where chance does not explain it: bursts of its own usual size are not
+  // taken for a rise.
   WeightedCurve ArrivalsIn(double seconds, double now) const;
 
   TenantQueue queue;
@@ -63,7 +67,7 @@ class TenantLoad {
   ArrivalCurve quick_arrivals_;
   double rate_spread_ = 0.1;  // typical |quick ÷ slow rate - 1|
   double last_arrival_ = 0;
-  double deadline_;
+  double log_deadline_;
   bool has_deadline_ = false;
   double batch_time_ = 0;
   std::shared_ptr<LatencyModel> model_;

@@ -22,6 +22,11 @@ TaskClass& TenantQueue::ClassOf(const TaskSpec& spec) {
 void TenantQueue::Count(const QueuedTask& task, int change) {
   (task.state == State::kReady ? ready_ : waiting_) += change;
   backlog_.Add(task.spec().floor, task.spec().wanted, change);
+  if (change > 0) {
+    load_ += task.load;
+  } else {
+    load_ -= task.load;
+  }
 }
 
 void TenantQueue::DropIfEmpty(const TaskClass& of) {

@@ -9,6 +9,7 @@
 
 #include "core/scheduling/demand_curve.h"
 #include "core/scheduling/policy.h"
+#include "core/scheduling/queue_bounds.h"
 #include "core/scheduling/urgency.h"
 
 namespace snapvit {
@@ -49,6 +50,7 @@ class TenantQueue {
   bool empty() const { return waiting_ + ready_ == 0; }
   // Of what waits or is ready, without what was given up.
   const DemandCurve& backlog() const { return backlog_; }
+  const QueueLoad& load() const { return load_; }
 
  private:
   TaskClass& ClassOf(const TaskSpec& spec);
@@ -60,6 +62,7 @@ class TenantQueue {
   size_t waiting_ = 0;
   size_t ready_ = 0;
   DemandCurve backlog_;
+  QueueLoad load_;
 };
 
 }  // namespace snapvit

@@ -22,7 +22,15 @@ inline double UnixSeconds(absl::Time time) {
   return static_cast<double>(absl::ToUnixNanos(time)) * 1e-9;
 }
 
-// Place in the order; smaller is sooner.
+// Seconds from `now` (as UnixSeconds) until the task is due; negative: it is late.
+inline double SlackOf(const QueuedTask& task, double now) {
+  const absl::Time due = task.spec().due();
+  return due == absl::InfiniteFuture() ? std::numeric_limits<double>::infinity()
+                                       : UnixSeconds(due) - now;
+}
+
+// Place in the order of service; smaller is sooner. `due` may be sooner than the task's, so that it
+// does not wait for ever.
 struct Urgency {
   int64_t due_ns = 0;  // as UnixNanos: half the size of absl::Time, which would widen the tree
   uint64_t sequence = 0;
@@ -31,9 +39,6 @@ struct Urgency {
   Urgency() = default;
   Urgency(QueuedTask* of, absl::Time due)
       : due_ns(UnixNanos(due)), sequence(of->sequence), task(of) {}
-
-  // Seconds from `now` (as UnixSeconds) until it is due; negative: it is late.
-  double Slack(double now) const { return static_cast<double>(due_ns) * 1e-9 - now; }
 
   bool operator<(const Urgency& other) const {
     return due_ns != other.due_ns ? due_ns < other.due_ns : sequence < other.sequence;

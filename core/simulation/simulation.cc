@@ -72,7 +72,7 @@ class Simulation {
         running_.pop();
         statuses_.assign(batch_sizes_[worker], absl::OkStatus());
         scheduler_.FinishBatch(worker, statuses_, &done_);
-        if (!Stopped(worker)) idle_.push_back(worker);
+        idle_.push_back(worker);
       } else {
         scheduler_.Expire(&done_);
       }
@@ -142,12 +142,14 @@ class Simulation {
   }
 
   void StartBatches() {
+    const auto stopped =
+        std::find_if(idle_.begin(), idle_.end(), [this](int worker) { return Stopped(worker); });
+    if (stopped != idle_.end()) {
+      scheduler_.StopWorker(*stopped);
+      idle_.erase(stopped);
+    }
     while (!idle_.empty()) {
       const int worker = idle_.back();
-      if (Stopped(worker)) {
-        idle_.pop_back();
-        continue;
-      }
       const std::span<const Assignment> batch = scheduler_.StartBatch(worker, &done_);
       if (batch.empty()) break;
       idle_.pop_back();

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -123,6 +124,32 @@ TYPED_TEST(GemmTest, GemmIsTheProductOfThePrefixWithItsOutputs) {
         }
       });
     }
+  }
+}
+
+// Sums that are the bias alone.
+TYPED_TEST(GemmTest, ActivationsKeepTheirBoundsFarOutAndNansStayNans) {
+  using T = TypeParam;
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> bias = {-5, -8, -20, -100, -1e4, 5, 8, 20, 100, 1e4, kNan};
+  const auto outputs = static_cast<int64_t>(bias.size());
+  const std::vector<T> rows(2, 0), weights(2 * outputs, 0);
+  const PackedMatrix<T> packed = PackedMatrix<T>::Pack(weights.data(), 2, outputs, outputs, 1);
+  for (const GemmActivation activation : kActivations) {
+    this->WithThreads([&](const Parallel& parallel) {
+      GemmCall<T> call = CallOf(rows, 2, 1, packed, 2, outputs);
+      call.bias = bias.data();
+      call.activation = activation;
+      std::vector<T> out(outputs);
+      call.out = out.data();
+      call.out_stride = outputs;
+      this->kernels_->gemm({&call, 1}, parallel);
+      for (int64_t o = 0; o + 1 < outputs; ++o) {
+        const double expected = Apply(activation, bias[o]);
+        ASSERT_NEAR(ToFloat(out[o]), expected, kStored<T> * std::abs(expected) + 2e-6) << bias[o];
+      }
+      EXPECT_TRUE(std::isnan(ToFloat(out[outputs - 1])));
+    });
   }
 }
 

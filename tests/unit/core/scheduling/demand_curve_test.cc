@@ -58,8 +58,8 @@ TEST(ArrivalCurve, MeasuresASteadyRateFromTheStart) {
   ArrivalCurve arrivals(absl::Milliseconds(500));
   double now = 1.7e9;
   for (int i = 0; i < 3000; ++i, now += 0.002) {
-    arrivals.Add(0, 1, now);
-    const double rate = arrivals.counts().tasks() * arrivals.Factor(now);
+    arrivals.Add(0, 1, 1, now);
+    const double rate = arrivals.counts().tasks() * arrivals.RateFactor(now);
     if (i <= 25) continue;
     ASSERT_NEAR(rate, 500, i > 250 ? 5 : 100) << "after " << i << " arrivals";
   }
@@ -67,17 +67,37 @@ TEST(ArrivalCurve, MeasuresASteadyRateFromTheStart) {
 
 TEST(ArrivalCurve, FadesWithItsWindow) {
   ArrivalCurve arrivals(absl::Seconds(1));
-  for (int i = 0; i < 10000; ++i) arrivals.Add(0, 1, 1000 + i * 0.01);
-  const double before = arrivals.counts().tasks() * arrivals.Factor(1100);
-  const double after = arrivals.counts().tasks() * arrivals.Factor(1101);
+  for (int i = 0; i < 10000; ++i) arrivals.Add(0, 1, 1, 1000 + i * 0.01);
+  const double before = arrivals.counts().tasks() * arrivals.RateFactor(1100);
+  const double after = arrivals.counts().tasks() * arrivals.RateFactor(1101);
   EXPECT_NEAR(after / before, std::exp(-1), 1e-6);
 }
 
 TEST(ArrivalCurve, SurvivesALongPause) {
   ArrivalCurve arrivals(absl::Milliseconds(100));
-  for (int i = 0; i < 10; ++i) arrivals.Add(0, 1, 1000);
-  arrivals.Add(0, 1, 1e9);
-  EXPECT_NEAR(arrivals.counts().tasks() * arrivals.Factor(1e9), 10, 1e-6);
+  for (int i = 0; i < 10; ++i) arrivals.Add(0, 1, 1, 1000);
+  arrivals.Add(0, 1, 1, 1e9);
+  EXPECT_NEAR(arrivals.counts().tasks() * arrivals.RateFactor(1e9), 0, 1e-6);
+  arrivals.Add(0, 1, 1, 1e9);
+  EXPECT_NEAR(arrivals.counts().tasks() * arrivals.RateFactor(1e9), 10, 1e-6);
+}
+
+TEST(ArrivalCurve, DoesNotTakeALargeRequestForARate) {
+  ArrivalCurve arrivals(absl::Milliseconds(500));
+  for (double now = 1000; now < 1100; now += 5) {
+    arrivals.Add(0, 1, 32, now);
+    ASSERT_LT(arrivals.counts().tasks() * arrivals.RateFactor(now), 0.1) << now;
+  }
+}
+
+TEST(ArrivalCurve, ExpectsNoMoreOfABurstThanThereWas) {
+  ArrivalCurve arrivals(absl::Milliseconds(500));
+  for (int i = 0; i < 65; ++i) arrivals.Add(0, 1, 1, 1000);
+  const auto tasks = [&](double seconds, double now) {
+    return arrivals.counts().tasks() * arrivals.TasksFactor(seconds, now);
+  };
+  for (const double seconds : {0.1, 0.5, 10.0}) EXPECT_NEAR(tasks(seconds, 1000), 64, 1e-6);
+  EXPECT_NEAR(tasks(0.1, 1000.5), 64 * std::exp(-1) * 0.2 / (1 - std::exp(-1)), 1e-6);
 }
 
 }  // namespace

@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
-#include <map>
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -12,8 +11,7 @@
 #include "absl/time/time.h"
 #include "core/base/error_reason.h"
 #include "core/scheduling/scheduler.h"
-#include "tests/testing/fake_clock.h"
-#include "tests/testing/fake_task.h"
+#include "tests/unit/core/scheduling/elastic_policy_fixture.h"
 
 namespace snapvit {
 namespace {
@@ -23,128 +21,6 @@ using testing::AllOf;
 using testing::Each;
 using testing::Ge;
 using testing::Le;
-
-constexpr int kTop = 4;
-
-// Rungs 0 … 4 take 2, 4, 6, 8, 10 ms an image, in any batch.
-std::shared_ptr<const LatencyTable> Profile() {
-  std::vector<std::vector<absl::Duration>> times;
-  for (int rung = 0; rung <= kTop; ++rung) {
-    times.push_back({Milliseconds(2 * (rung + 1)), 8 * Milliseconds(2 * (rung + 1))});
-  }
-  return std::make_shared<const LatencyTable>(*LatencyTable::Create({1, 8}, times));
-}
-
-// A server with simulated time: tasks arrive, workers compute, and what was served is kept.
-class ElasticPolicyTest : public testing::Test {
- protected:
-  struct Served {
-    Task* task;
-    int rung;
-    RungReason reason;
-    absl::Status status;
-  };
-
-  void SetUp() override { Restart(1); }
-
-  void Restart(int workers, QueueBounds bounds = {}) {
-    ElasticPolicy::Options options;
-    options.workers = workers;
-    options.max_batch = 8;
-    scheduler_ = std::make_unique<Scheduler>(Scheduler::Options{&clock_, workers, bounds, 2},
-                                             std::make_unique<ElasticPolicy>(options));
-    ends_.assign(workers, absl::InfinitePast());
-    sizes_.assign(workers, 0);
-  }
-  void TearDown() override {
-    scheduler_->Abort(&done_);
-    for (size_t worker = 0; worker < ends_.size(); ++worker) Finish(worker);
-  }
-
-  TaskSpec Spec(absl::Duration deadline = Milliseconds(100)) {
-    TaskSpec spec;
-    spec.wanted = kTop;
-    spec.latency = profile_;
-    spec.soft_deadline = clock_.Now() + deadline;
-    spec.needs_preparation = false;
-    return spec;
-  }
-  absl::Status Submit(TaskSpec spec) {
-    Task* const task = tasks_.emplace_back(std::make_unique<FakeTask>(std::move(spec))).get();
-    const absl::Status status = scheduler_->Submit({&task, 1}, &done_);
-    Deliver();
-    return status;
-  }
-  Task* Add(TaskSpec spec) {
-    EXPECT_TRUE(Submit(std::move(spec)).ok());
-    return tasks_.back().get();
-  }
-
-  // Rungs of the batch that an idle worker starts now; it takes what the profile says.
-  std::vector<int> Start(size_t worker = 0) {
-    std::vector<int> rungs;
-    absl::Duration time;
-    for (const Assignment& assignment : scheduler_->StartBatch(static_cast<int>(worker), &done_)) {
-      rungs.push_back(assignment.rung);
-      time += profile_->BatchTime(assignment.rung, 1);
-    }
-    sizes_[worker] = rungs.size();
-    ends_[worker] = rungs.empty() ? absl::InfinitePast() : clock_.Now() + time * slowdown_;
-    Deliver();
-    return rungs;
-  }
-  void Finish(size_t worker) {
-    if (sizes_[worker] == 0) return;
-    const std::vector<absl::Status> statuses(std::exchange(sizes_[worker], 0));
-    scheduler_->FinishBatch(static_cast<int>(worker), statuses, &done_);
-    Deliver();
-  }
-  void Deliver() {
-    for (const Completion& completion : done_) {
-      completion.task->Done(completion.status, completion.execution);
-      served_.push_back({completion.task, completion.execution.rung.value_or(-1),
-                         completion.execution.reason, completion.status});
-    }
-    done_.clear();
-  }
-
-  // Workers compute for `duration`; `arrive` is called every millisecond.
-  void Run(absl::Duration duration, std::function<void()> arrive) {
-    const absl::Time end = clock_.Now() + duration;
-    for (; clock_.Now() < end; clock_.Advance(Milliseconds(1))) {
-      arrive();
-      for (size_t worker = 0; worker < ends_.size(); ++worker) {
-        if (sizes_[worker] > 0 && clock_.Now() >= ends_[worker]) Finish(worker);
-        if (sizes_[worker] == 0) Start(worker);
-      }
-    }
-  }
-  // The same with a task every `interval` of tenant `tenant`.
-  std::function<void()> Every(int interval_ms, int tenant = 0,
-                              absl::Duration deadline = Milliseconds(100)) {
-    return [this, interval_ms, tenant, deadline, ms = 0]() mutable {
-      if (ms++ % interval_ms != 0) return;
-      TaskSpec spec = Spec(deadline);
-      spec.tenant = tenant;
-      (void)Submit(std::move(spec));
-    };
-  }
-  std::vector<int> RungsServed() {
-    std::vector<int> rungs;
-    for (const Served& served : std::exchange(served_, {})) rungs.push_back(served.rung);
-    return rungs;
-  }
-
-  FakeClock clock_;
-  std::shared_ptr<const LatencyTable> profile_ = Profile();
-  double slowdown_ = 1;
-  std::vector<std::unique_ptr<FakeTask>> tasks_;
-  std::unique_ptr<Scheduler> scheduler_;
-  std::vector<absl::Time> ends_;
-  std::vector<size_t> sizes_;  // of the batches under way
-  Completions done_;
-  std::vector<Served> served_;
-};
 
 // --- Budgets under load ---
 
@@ -300,152 +176,80 @@ TEST_F(ElasticPolicyTest, StarvesNoTaskBehindAStreamOfUrgentOnes) {
   EXPECT_EQ(static_cast<FakeTask*>(task)->ended, 1);
 }
 
-// --- Tenants ---
-
-// Share of `tenant` among what was served, and the mean rung that it got.
-struct Share {
-  double items = 0;
-  double mean_rung = 0;
-};
-Share ShareOf(int tenant, const std::vector<std::pair<int, int>>& tenant_rungs) {
-  Share share;
-  for (const auto& [of, rung] : tenant_rungs) {
-    if (of != tenant) continue;
-    share.items += 1;
-    share.mean_rung += rung;
-  }
-  if (share.items > 0) share.mean_rung /= share.items;
-  return share;
+TEST_F(ElasticPolicyTest, TellsOnlyThoseToRetryWhoCanBeInTimeOnAnIdleEngine) {
+  TaskSpec spec = Spec();
+  spec.hard_deadline = clock_.Now() + Milliseconds(40);
+  const absl::Status status = Submit(spec, 21);  // 42 ms at the floor
+  EXPECT_EQ(GetReason(status), kReasonDeadlineUnmeetable);
+  EXPECT_FALSE(GetRetryAfter(status).has_value());
+  EXPECT_TRUE(Submit(spec, 20).ok());
 }
 
-TEST_F(ElasticPolicyTest, DoesNotLowerATenantWithinItsShareForAGreedyOne) {
-  Run(absl::Seconds(3), [modest = Every(30, 1), greedy = Every(1, 2)] {
-    modest();
-    greedy();
+// --- Those who have time ---
+
+TEST_F(ElasticPolicyTest, DoesNotLowerABurstThatIsInTimeAsWanted) {
+  for (const absl::Duration deadline : {absl::Seconds(3), absl::Seconds(60)}) {
+    for (int i = 0; i < 120; ++i) Add(Spec(deadline));  // 1.2 s of the top rung
+    Run(absl::Seconds(2), [] {});
+    EXPECT_EQ(served_.size(), 120u);
+    EXPECT_THAT(RungsServed(), Each(kTop)) << deadline;
+    clock_.Advance(absl::Seconds(100));
+  }
+}
+
+TEST_F(ElasticPolicyTest, ServesABacklogWithoutADeadlineAsWanted) {
+  // A client that embeds a collection: 256 images are always under way.
+  Run(absl::Seconds(20), [this] {
+    while (scheduler_->Stats().queued.items < 256) Add(Spec(absl::InfiniteDuration()));
   });
-  std::vector<std::pair<int, int>> rungs;
+  EXPECT_GE(served_.size(), 1900u);
+  EXPECT_THAT(RungsServed(), Each(kTop));
+}
+
+TEST_F(ElasticPolicyTest, LowersRungsBeforeTheQueueIsFullWhereNothingIsDue) {
+  Restart(1, {.max_items = 400});
+  size_t refused = 0, most = 0;
+  Run(absl::Seconds(60), [&, ms = 0]() mutable {  // twice what the top could serve
+    if (ms++ % 5 == 0 && !Submit(Spec(absl::InfiniteDuration())).ok()) ++refused;
+    most = std::max(most, scheduler_->Stats().queued.items);
+  });
+  EXPECT_EQ(refused, 0u);
+  EXPECT_GE(most, 150u) << "room is for waiting";
+  EXPECT_LE(most, 300u);
+  double sum = 0;
+  const std::vector<int> rungs = RungsServed();
+  for (const int rung : rungs) sum += rung;
+  // 5 ms an image: between rungs 1 (4 ms) and 2 (6 ms).
+  EXPECT_NEAR(sum / static_cast<double>(rungs.size()), 1.5, 0.2);
+}
+
+TEST_F(ElasticPolicyTest, KeepsAFewPatientTasksFromChangingWhatUrgentOnesGet) {
+  Run(absl::Seconds(3), [this, urgent = Every(5), ms = 0]() mutable {
+    urgent();
+    if (ms++ % 100 == 0) Add(Spec(absl::InfiniteDuration()));
+  });
   size_t late = 0;
   for (const Served& served : served_) {
-    if (!served.status.ok()) continue;
-    rungs.emplace_back(served.task->spec().tenant, served.rung);
     const auto& task = static_cast<const FakeTask&>(*served.task);
-    if (served.task->spec().tenant == 1 &&
-        task.execution.queue_time + task.execution.compute_time > Milliseconds(100)) {
-      ++late;
-    }
+    if (served.task->spec().soft_deadline == absl::InfiniteFuture()) continue;
+    if (task.execution.queue_time + task.execution.compute_time > Milliseconds(100)) ++late;
   }
-  const Share one = ShareOf(1, rungs);
-  EXPECT_GE(one.items, 98) << "all of it is served";
   EXPECT_EQ(late, 0u);
-  EXPECT_GE(one.mean_rung, kTop - 0.02 * kTop) << "at what it wants";
-  EXPECT_LE(ShareOf(2, rungs).mean_rung, 0.5);
 }
 
-TEST_F(ElasticPolicyTest, SharesTheEngineByWeight) {
-  scheduler_->SetTenants({{1}, {1}, {3}});
-  std::map<int, double> engine_ms;
-  Run(absl::Seconds(3), [one = Every(1, 1), two = Every(1, 2)] {
-    one();
-    two();
-  });
+TEST_F(ElasticPolicyTest, ReckonsWithTheWorkersThatAreLeft) {
+  Restart(2);
+  scheduler_->StopWorker(1);
+  ends_.resize(1);
+  sizes_.resize(1);
+  Run(absl::Seconds(3), Every(5));  // what two would do at the top
+  size_t late = 0;
   for (const Served& served : served_) {
-    if (served.rung >= 0) engine_ms[served.task->spec().tenant] += 2 * (served.rung + 1);
+    const auto& task = static_cast<const FakeTask&>(*served.task);
+    if (task.execution.queue_time + task.execution.compute_time > Milliseconds(100)) ++late;
   }
-  EXPECT_NEAR(engine_ms[2] / engine_ms[1], 3, 0.3);
-}
-
-TEST_F(ElasticPolicyTest, LeavesWhatIsFreeToTheInteractiveFirst) {
-  constexpr auto kBatch = PriorityClass::kBatch;
-  scheduler_->SetTenants({{}, {1}, {1}, {1, kBatch}});
-  // The first uses a tenth of the engine; the others ask for much more than there is.
-  Run(absl::Seconds(4), [one = Every(100, 1), two = Every(1, 2), three = Every(1, 3)] {
-    one();
-    two();
-    three();
-  });
-  std::map<int, double> engine_ms;
-  std::map<int, size_t> items;
-  for (const Served& served : served_) {
-    if (served.rung < 0) continue;
-    engine_ms[served.task->spec().tenant] += 2 * (served.rung + 1);
-    ++items[served.task->spec().tenant];
-  }
-  EXPECT_GE(items[1], 39u);
-  EXPECT_NEAR(engine_ms[1] / items[1], 2 * (kTop + 1), 0.1) << "it is within its share";
-  EXPECT_NEAR(engine_ms[3] / 4000, 1.0 / 3, 0.03) << "its share, not less";
-  EXPECT_NEAR(engine_ms[2] / 4000, 0.9 - 1.0 / 3, 0.05) << "and all that is left";
-}
-
-TEST_F(ElasticPolicyTest, DoesNotLowerABatchTenantWithinItsShareForAnInteractiveOne) {
-  scheduler_->SetTenants({{}, {1, PriorityClass::kBatch}, {1}});
-  Run(absl::Seconds(3), [modest = Every(30, 1), greedy = Every(1, 2)] {
-    modest();
-    greedy();
-  });
-  std::vector<std::pair<int, int>> rungs;
-  for (const Served& served : served_) {
-    if (served.status.ok()) rungs.emplace_back(served.task->spec().tenant, served.rung);
-  }
-  EXPECT_GE(ShareOf(1, rungs).items, 97);
-  EXPECT_GE(ShareOf(1, rungs).mean_rung, kTop - 0.02 * kTop);
-}
-
-TEST_F(ElasticPolicyTest, ServesTheInteractiveBeforeTheBatchTasksThatAreDueEarlier) {
-  scheduler_->SetTenants({{1}, {1, PriorityClass::kBatch}});
-  for (const int tenant : {1, 0}) {
-    TaskSpec spec = Spec(Milliseconds(tenant == 0 ? 200 : 100));
-    spec.tenant = tenant;
-    spec.floor = tenant == 0 ? kTop : 0;  // in no batch with the other
-    spec.wanted = tenant == 0 ? kTop : 0;
-    Add(spec);
-  }
-  EXPECT_THAT(Start(), testing::ElementsAre(kTop));
-}
-
-TEST_F(ElasticPolicyTest, ShowsTheCapOfEachTenant) {
-  Run(absl::Seconds(3), [one = Every(30, 1), two = Every(1, 2)] {
-    one();
-    two();
-  });
-  const TenantGovernances tenants = scheduler_->Governance();
-  ASSERT_EQ(tenants.size(), 3u);
-  EXPECT_GE(tenants[1].cap_rung, kTop) << "no cap";
-  EXPECT_EQ(tenants[2].cap_rung, 0);
-  EXPECT_NEAR(tenants[1].demand, 0.33, 0.15);
-  EXPECT_GT(tenants[2].demand, 5);
-  EXPECT_GT(tenants[2].queued_items, 0u);
-}
-
-TEST_F(ElasticPolicyTest, RestsAtSteadyLoad) {
-  Run(absl::Seconds(3), Every(5));
-  int moves = 0;
-  int cap = scheduler_->Governance()[0].cap_rung;
-  Run(absl::Seconds(60), [&, arrive = Every(5)] {
-    arrive();
-    moves += scheduler_->Governance()[0].cap_rung != cap ? 1 : 0;
-    cap = scheduler_->Governance()[0].cap_rung;
-  });
-  EXPECT_LE(moves, 4) << "in a minute";
-}
-
-TEST_F(ElasticPolicyTest, ShedsFromTheTenantThatIsMostOverItsShare) {
-  Restart(1, {.max_items = 20});
-  for (int i = 0; i < 20; ++i) {
-    TaskSpec spec = Spec();
-    spec.tenant = 1;
-    Add(spec);
-    clock_.Advance(absl::Microseconds(10));
-  }
-  Task* const newest = tasks_.back().get();
-  TaskSpec modest = Spec();
-  modest.tenant = 2;
-  EXPECT_TRUE(Submit(modest).ok()) << "there is room for it";
-  ASSERT_EQ(served_.size(), 1u);
-  EXPECT_EQ(served_[0].task, newest) << "the newest of the greedy tenant goes";
-  EXPECT_EQ(GetReason(served_[0].status), kReasonQueueFull);
-  TaskSpec greedy = Spec();
-  greedy.tenant = 1;
-  EXPECT_EQ(GetReason(Submit(greedy)), kReasonQueueFull);
+  EXPECT_GE(served_.size(), 580u);
+  EXPECT_EQ(late, 0u);
 }
 
 }  // namespace
