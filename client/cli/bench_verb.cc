@@ -12,6 +12,7 @@
 #include "client/cli/bench_run.h"
 #include "client/cli/bench_stream.h"
 #include "client/cli/delayed_progress.h"
+#include "client/cli/output_file.h"
 #include "client/cli/remote_flags.h"
 #include "client/cli/verb.h"
 #include "client/client.h"
@@ -113,6 +114,8 @@ absl::Status WriteFiles(const BenchFlags& flags, const BenchReport& report) {
 }
 
 absl::StatusOr<ExitStatus> RunBenchVerb(const BenchFlags& flags) {
+  RETURN_IF_ERROR(CheckOutputFile("--svg", flags.svg));
+  RETURN_IF_ERROR(CheckOutputFile("--timeline", flags.timeline));
   ASSIGN_OR_RETURN(const BenchReport report, Bench(flags));
   if (flags.json) {
     PrintJson(report.ToJson());

@@ -70,22 +70,24 @@ class ClassifyOutput {
  public:
   explicit ClassifyOutput(const ClassifyFlags& flags) : flags_(flags) {}
 
-  absl::Status Add(const std::string& file, client::ClassifyResult result) {
+  void Add(const std::string& file, client::ClassifyResult result) {
     if (result.labels.ok()) {
-      ++done_;
-      RETURN_IF_ERROR(AddRow(file, *result.labels));
-      if (result.labels->size() > flags_.top_k) result.labels->resize(flags_.top_k);
-    } else {
-      ++failed_;
+      if (absl::Status added = AddRow(*result.labels); !added.ok()) result = {std::move(added)};
+    }
+    if (!result.labels.ok()) {
       ReportImageError(file, result.labels.status());
-      rows_.AddMissing();
+      return Fail(file, result);
     }
-    if (flags_.json) {
-      items_.push_back(ItemJson(file, result));
-    } else if (flags_.output.empty()) {
-      for_people_ ? PrintForPeople(file, result) : PrintJson(ItemJson(file, result));
-    }
-    return absl::OkStatus();
+    ++done_;
+    if (result.labels->size() > flags_.top_k) result.labels->resize(flags_.top_k);
+    AddItem(file, result);
+  }
+
+  // An image without labels, whose error was reported.
+  void Fail(const std::string& file, const client::ClassifyResult& result) {
+    ++failed_;
+    rows_.AddMissing();
+    AddItem(file, result);
   }
 
   absl::StatusOr<ExitStatus> Finish(const std::string& model) {
@@ -101,11 +103,18 @@ class ClassifyOutput {
   }
 
  private:
-  absl::Status AddRow(const std::string& file, const std::vector<client::Label>& labels) {
+  absl::Status AddRow(const std::vector<client::Label>& labels) {
     if (flags_.output.empty()) return absl::OkStatus();
     if (rows_.Add({static_cast<int64_t>(labels.size())}, ByIndex(labels))) return absl::OkStatus();
-    return absl::InternalError(
-        absl::StrCat(file, ": ", labels.size(), " classes, unlike the images before"));
+    return absl::InternalError(absl::StrCat(labels.size(), " classes, unlike the images before"));
+  }
+
+  void AddItem(const std::string& file, const client::ClassifyResult& result) {
+    if (flags_.json) {
+      items_.push_back(ItemJson(file, result));
+    } else if (flags_.output.empty()) {
+      for_people_ ? PrintForPeople(file, result) : PrintJson(ItemJson(file, result));
+    }
   }
 
   const ClassifyFlags& flags_;
@@ -120,14 +129,15 @@ absl::StatusOr<ExitStatus> RunClassify(const ClassifyFlags& flags) {
   ASSIGN_OR_RETURN(const ImageQuery query, ReadQuery(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<ImageModel> model, OpenImageModel(flags, query));
   ClassifyOutput output(flags);
-  const HandleImages answer = [&](std::span<const ImageFile> files) -> absl::Status {
+  const auto ask = [&](std::span<const ImageFile> files) -> absl::Status {
     ASSIGN_OR_RETURN(std::vector<client::ClassifyResult> results, model->Classify(files));
-    for (size_t i = 0; i < files.size(); ++i) {
-      RETURN_IF_ERROR(output.Add(files[i].path, std::move(results[i])));
-    }
+    for (size_t i = 0; i < files.size(); ++i) output.Add(files[i].path, std::move(results[i]));
     return absl::OkStatus();
   };
-  RETURN_IF_ERROR(ForEachWindow(flags, answer));
+  const auto fail = [&output](const std::string& file, const absl::Status& error) {
+    output.Fail(file, {.labels = error});
+  };
+  RETURN_IF_ERROR(ForEachWindow(flags, {ask, fail}));
   return output.Finish(model->name());
 }
 

@@ -7,8 +7,9 @@
 
 namespace snapvit::cli {
 
-void AddDeviceFlag(CLI::App& verb, std::string& device) {
-  verb.add_option("--device", device,
+CLI::Option* AddDeviceFlag(CLI::App& verb, std::string& device) {
+  return verb
+      .add_option("--device", device,
                   "Where to compute: auto, cpu, cuda or cuda:N; auto: the first GPU, else the CPU")
       ->type_name("DEVICE")
       ->capture_default_str();

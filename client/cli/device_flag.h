@@ -9,12 +9,13 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace snapvit::cli {
 
 // `device` must outlive `verb`; its value is the default.
-void AddDeviceFlag(CLI::App& verb, std::string& device);
+CLI::Option* AddDeviceFlag(CLI::App& verb, std::string& device);
 
 // Before anything computes. On standard error: what a GPU is called and how much of it is free, or
 // why `auto` found none; nothing about "cpu".

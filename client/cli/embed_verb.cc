@@ -36,21 +36,23 @@ class EmbedOutput {
  public:
   explicit EmbedOutput(const EmbedFlags& flags) : flags_(flags) {}
 
-  absl::Status Add(const std::string& file, const client::EmbedResult& result) {
+  void Add(const std::string& file, client::EmbedResult result) {
     if (result.embedding.ok()) {
-      ++done_;
-      RETURN_IF_ERROR(AddRow(file, *result.embedding));
-    } else {
-      ++failed_;
+      if (absl::Status added = AddRow(*result.embedding); !added.ok()) result = {std::move(added)};
+    }
+    if (!result.embedding.ok()) {
       ReportImageError(file, result.embedding.status());
-      rows_.AddMissing();
+      return Fail(file, result);
     }
-    if (flags_.json) {
-      items_.push_back(ItemJson(file, result));
-    } else if (flags_.output.empty()) {
-      PrintJson(ItemJson(file, result));
-    }
-    return absl::OkStatus();
+    ++done_;
+    AddItem(file, result);
+  }
+
+  // An image without an embedding, whose error was reported.
+  void Fail(const std::string& file, const client::EmbedResult& result) {
+    ++failed_;
+    rows_.AddMissing();
+    AddItem(file, result);
   }
 
   absl::StatusOr<ExitStatus> Finish(const std::string& model) {
@@ -66,12 +68,20 @@ class EmbedOutput {
   }
 
  private:
-  absl::Status AddRow(const std::string& file, const client::Embedding& embedding) {
+  absl::Status AddRow(const client::Embedding& embedding) {
     if (flags_.output.empty()) return absl::OkStatus();
     if (rows_.Add(embedding.shape, embedding.values)) return absl::OkStatus();
-    return absl::InternalError(absl::StrCat(file, ": the embedding's shape is [",
+    return absl::InternalError(absl::StrCat("the embedding's shape is [",
                                             absl::StrJoin(embedding.shape, ", "),
                                             "], unlike those before"));
+  }
+
+  void AddItem(const std::string& file, const client::EmbedResult& result) {
+    if (flags_.json) {
+      items_.push_back(ItemJson(file, result));
+    } else if (flags_.output.empty()) {
+      PrintJson(ItemJson(file, result));
+    }
   }
 
   const EmbedFlags& flags_;
@@ -85,14 +95,15 @@ absl::StatusOr<ExitStatus> RunEmbed(const EmbedFlags& flags) {
   ASSIGN_OR_RETURN(const ImageQuery query, ReadQuery(flags));
   ASSIGN_OR_RETURN(const std::unique_ptr<ImageModel> model, OpenImageModel(flags, query));
   EmbedOutput output(flags);
-  const HandleImages answer = [&](std::span<const ImageFile> files) -> absl::Status {
-    ASSIGN_OR_RETURN(const std::vector<client::EmbedResult> results, model->Embed(files));
-    for (size_t i = 0; i < files.size(); ++i) {
-      RETURN_IF_ERROR(output.Add(files[i].path, results[i]));
-    }
+  const auto ask = [&](std::span<const ImageFile> files) -> absl::Status {
+    ASSIGN_OR_RETURN(std::vector<client::EmbedResult> results, model->Embed(files));
+    for (size_t i = 0; i < files.size(); ++i) output.Add(files[i].path, std::move(results[i]));
     return absl::OkStatus();
   };
-  RETURN_IF_ERROR(ForEachWindow(flags, answer));
+  const auto fail = [&output](const std::string& file, const absl::Status& error) {
+    output.Fail(file, {.embedding = error});
+  };
+  RETURN_IF_ERROR(ForEachWindow(flags, {ask, fail}));
   return output.Finish(model->name());
 }
 

@@ -12,6 +12,7 @@
 #include "client/cli/local_rung.h"
 #include "client/cli/model_flags.h"
 #include "client/cli/open_model.h"
+#include "client/cli/output_file.h"
 #include "client/cli/verb.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
@@ -147,6 +148,8 @@ absl::StatusOr<EvaluationReport> MakeReport(const EvaluateFlags& flags) {
 }
 
 absl::StatusOr<ExitStatus> RunEvaluate(const EvaluateFlags& flags) {
+  RETURN_IF_ERROR(CheckOutputFile("--csv", flags.csv));
+  RETURN_IF_ERROR(CheckOutputFile("--svg", flags.svg));
   ASSIGN_OR_RETURN(const EvaluationReport report, MakeReport(flags));
   if (!report.rows.front().quality.top1.has_value()) {
     std::fputs("note: no top-1, because the folders are not the classes of the model\n", stderr);

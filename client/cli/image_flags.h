@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/cli/flag_group.h"
 #include "client/cli/image_model.h"
 #include "client/cli/model_flags.h"
 #include "client/cli/remote_flags.h"
@@ -31,6 +32,10 @@ struct ImageFlags {
   bool no_exif = false;
   bool json = false;
   std::string output;  // .npy file; empty: none
+
+  // What means something to one kind of model only.
+  FlagGroup local_only;
+  FlagGroup remote_only;
 };
 
 // `flags` must outlive `verb`.
@@ -40,14 +45,23 @@ void AddImageFlags(CLI::App& verb, ImageFlags& flags);
 absl::StatusOr<Budget> ReadBudget(const ImageFlags& flags);
 
 // The model that the flags name: exactly one of --model and --target, and no flag that does not go
-// with it; else INVALID_ARGUMENT.
+// with it; else INVALID_ARGUMENT. CheckOutputFile's errors before a model is opened.
 absl::StatusOr<std::unique_ptr<ImageModel>> OpenImageModel(const ImageFlags& flags,
                                                            const ImageQuery& query);
 
-// Reads the images, some at a time, and gives them to `handle`; progress on standard error where
-// results do not already run over the terminal. Stops at the first error of `handle`.
-using HandleImages = std::function<absl::Status(std::span<const ImageFile> files)>;
-absl::Status ForEachWindow(const ImageFlags& flags, const HandleImages& handle);
+// What becomes of the images of a run.
+struct ImageHandlers {
+  // Asks the model, and takes its answers. The error of a call that answered none of `files`.
+  std::function<absl::Status(std::span<const ImageFile> files)> ask;
+  // Takes an error in the place of an answer.
+  std::function<void(const std::string& file, const absl::Status& error)> fail;
+};
+
+// Reads the images, some at a time, and has the model asked; progress on standard error where
+// results do not already run over the terminal. The error of a call is returned if it was the first
+// one, else it is that of its images: what was answered before is never lost. After an error that
+// the next call would meet again, or several in a row, the images that are left fail unasked.
+absl::Status ForEachWindow(const ImageFlags& flags, const ImageHandlers& handlers);
 
 // Repeats the error of an image on standard error.
 void ReportImageError(const std::string& file, const absl::Status& error);

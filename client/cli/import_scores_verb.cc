@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "client/cli/output_file.h"
 #include "client/cli/verb.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/ordering.h"
@@ -19,6 +20,7 @@ struct ImportFlags {
 };
 
 absl::StatusOr<ExitStatus> RunImport(const ImportFlags& flags) {
+  RETURN_IF_ERROR(CheckOutputFile("--output", flags.output));
   ASSIGN_OR_RETURN(const Ordering ordering, ReadPublishedScores(flags.file));
   if (!flags.model.empty()) {
     ASSIGN_OR_RETURN(const ModelFolder folder, LoadModelFolder(flags.model));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "client/cli/flag_group.h"
 #include "client/cli/json_output.h"
 #include "client/cli/model_flags.h"
 #include "client/cli/open_model.h"
@@ -25,6 +26,10 @@ struct InspectFlags {
   RemoteFlags remote;
   ModelFlags model;
   bool json = false;
+
+  // What means something to a model folder, and to a server.
+  FlagGroup folder_only;
+  FlagGroup remote_only;
 };
 
 std::string LadderText(const std::vector<RungDescription>& ladder) {
@@ -110,12 +115,17 @@ absl::StatusOr<ExitStatus> RunInspect(InspectFlags flags) {
   }
   std::error_code ignored;
   if (!flags.remote.target.empty()) {
+    RETURN_IF_ERROR(CheckNotGiven(flags.folder_only, "a model folder", "--target"));
     RETURN_IF_ERROR(InspectServer(flags));
-  } else if (std::filesystem::is_directory(flags.path, ignored)) {
+    return ExitStatus::kDone;
+  }
+  RETURN_IF_ERROR(CheckNotGiven(flags.remote_only, "--target", "a folder or file"));
+  if (std::filesystem::is_directory(flags.path, ignored)) {
     flags.model.model = flags.path;
     RETURN_IF_ERROR(InspectFolder(flags));
   } else {
     ASSIGN_OR_RETURN(const Ordering ordering, ReadOrdering(flags.path));
+    RETURN_IF_ERROR(CheckNotGiven(flags.folder_only, "a model folder", "an ordering file"));
     Print(flags.path, ordering, flags.json);
   }
   return ExitStatus::kDone;
@@ -127,14 +137,16 @@ void AddInspectVerb(CLI::App& app, RunVerb& chosen) {
   const auto flags = std::make_shared<InspectFlags>();
   CLI::App* verb = app.add_subcommand("inspect", "Show a model and its ladder, or an ordering");
   verb->add_option("path", flags->path, "Model folder or ordering file")->type_name("DIR|FILE");
-  AddRemoteFlags(*verb, flags->remote);
-  verb->add_option("--ordering", flags->model.ordering, "Ordering file of the model folder")
-      ->type_name("FILE");
-  verb->add_option("--cache-dir", flags->model.cache_dir, "Folder of computed orderings")
-      ->type_name("DIR");
-  verb->add_option("--rungs", flags->model.rungs, "Ladder targets between compute 1 and 0.25")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  flags->remote_only = AddRemoteFlags(*verb, flags->remote);
+  flags->folder_only = {
+      verb->add_option("--ordering", flags->model.ordering, "Ordering file of the model folder")
+          ->type_name("FILE"),
+      verb->add_option("--cache-dir", flags->model.cache_dir, "Folder of computed orderings")
+          ->type_name("DIR"),
+      verb->add_option("--rungs", flags->model.rungs, "Ladder targets between compute 1 and 0.25")
+          ->check(CLI::Range(1, 1024))
+          ->capture_default_str(),
+  };
   verb->add_flag("--json", flags->json, "One JSON document on standard output");
   verb->callback([flags, &chosen] { chosen = [flags] { return RunInspect(*flags); }; });
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "client/cli/flag_group.h"
 #include "core/snapvit/elastic_loader.h"
 
 namespace CLI {
@@ -27,8 +28,8 @@ struct ModelFlags {
 };
 
 // --model, --ordering, --as-is, --cache-dir, --calibration, --device, --dtype, --rungs,
-// --corrections, --threads. `flags` must outlive `verb`.
-void AddModelFlags(CLI::App& verb, ModelFlags& flags);
+// --corrections, --threads. `flags` must outlive `verb`. Returns all but --model.
+FlagGroup AddModelFlags(CLI::App& verb, ModelFlags& flags);
 
 // Opens the device: before anything computes. OpenDeviceFlag's errors.
 absl::StatusOr<ElasticLoaderOptions> ToLoaderOptions(const ModelFlags& flags);

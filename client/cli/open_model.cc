@@ -20,7 +20,11 @@ absl::StatusOr<std::optional<Ordering>> FindOrCompute(const ElasticLoader& loade
   if (!ignored.empty()) Warn("ordering ignored: " + ignored);
   if (need == OrderingNeed::kIfThere) return found;
   if (need == OrderingNeed::kOrUniform) return found ? found : UniformOrdering(loader.config());
-  if (found.has_value() && !loader.NeedsCompletion(*found)) return found;
+  // One that ran out of time is good enough for a command that somebody waits for: the server goes
+  // on with it, or `snapvit order` makes a whole one.
+  if (found.has_value() && (!loader.NeedsCompletion(*found) || loader.IsUnfinished(*found))) {
+    return found;
+  }
   ASSIGN_OR_RETURN(
       ComputedOrdering computed,
       found ? loader.Complete(*found, DelayedProgress("corrections and fidelity of the ordering"))

@@ -11,6 +11,7 @@
 #include "client/cli/compute_thread.h"
 #include "client/cli/delayed_progress.h"
 #include "client/cli/device_flag.h"
+#include "client/cli/output_file.h"
 #include "client/cli/verb.h"
 #include "core/base/file.h"
 #include "core/base/status_macros.h"
@@ -58,9 +59,10 @@ struct OrderFlags {
 struct OrderResult {
   Ordering ordering;
   std::vector<SearchStep> steps;
-  int evaluations = 0;  // that were asked for
+  int evaluations = 0;     // that were asked for
+  bool cut_short = false;  // the default recipe, by time
 
-  bool finished() const { return static_cast<int>(steps.size()) == evaluations; }
+  bool finished() const { return static_cast<int>(steps.size()) == evaluations && !cut_short; }
 };
 
 absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& device) {
@@ -95,8 +97,8 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
     options.checkpoint = flags.checkpoint();
     options.warn = warn;
     ASSIGN_OR_RETURN(options.ladder.corrections, ParseCorrectionMode(flags.corrections));
-    ASSIGN_OR_RETURN(result.ordering,
-                     ComputeOrdering(folder, fingerprint, *source, options, progress));
+    ASSIGN_OR_RETURN(result.ordering, ComputeOrdering(folder, fingerprint, *source, options,
+                                                      progress, &result.cut_short));
   }
   return result;
 }
@@ -135,6 +137,13 @@ void EndSearch(const OrderFlags& flags, const OrderResult& result) {
     std::filesystem::remove(flags.checkpoint(), ignored);
     return;
   }
+  if (result.cut_short) {
+    std::fprintf(stderr,
+                 "snapvit order: time was up before everything was done; with a longer "
+                 "--time-limit, or none, the same command goes on from what is whole in %s\n",
+                 flags.checkpoint().c_str());
+    return;
+  }
   std::fprintf(stderr,
                "snapvit order: time was up after %d of %d evaluations; the same command goes on "
                "from %s\n",
@@ -144,6 +153,8 @@ void EndSearch(const OrderFlags& flags, const OrderResult& result) {
 
 absl::StatusOr<ExitStatus> RunOrder(const OrderFlags& flags) {
   RETURN_IF_ERROR(CheckFlags(flags));
+  RETURN_IF_ERROR(CheckOutputFile("--output", flags.output));
+  if (flags.trace != "-") RETURN_IF_ERROR(CheckOutputFile("--trace", flags.trace));
   ASSIGN_OR_RETURN(const OpenedDevice opened, OpenDeviceFlag(flags.device));
   ASSIGN_OR_RETURN(const std::unique_ptr<ComputeThread> compute,
                    ComputeThread::Create(flags.threads));
@@ -169,8 +180,10 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
       "order", "Compute in which order heads and channels matter, without labels or training");
   verb->add_option("--model", flags->model, "Model folder")->required()->type_name("DIR");
   verb->add_option("--images", flags->images,
-                   "Unlabelled images: a folder, a text file with one path a line, or drawn by "
-                   "program: synthetic, synthetic:leaves, synthetic:noise, synthetic:shapes")
+                   absl::StrFormat("Unlabelled images, at least %d: a folder, a text file with one "
+                                   "path a line, or drawn by program: synthetic, "
+                                   "synthetic:leaves, synthetic:noise, synthetic:shapes",
+                                   kFewestCalibrationImages))
       ->type_name("DIR|FILE|NAME")
       ->capture_default_str();
   verb->add_option("--recipe", flags->recipe,
@@ -182,7 +195,7 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
                    absl::StrFormat("Images for the gradients, and with --recipe published as many "
                                    "again for the search; default: %d, published %d",
                                    OrderOptions().images, PublishedOrderOptions().images))
-      ->check(CLI::Range(size_t{1}, size_t{1'000'000}));
+      ->check(CLI::Range(size_t{2}, size_t{1'000'000}));
   verb->add_option(
           "--evaluations", flags->evaluations,
           absl::StrFormat("Candidates that the published search tries; 0: gradient scores as "

@@ -26,8 +26,9 @@ absl::StatusOr<std::string> ReadFlagFile(const char* flag, const std::string& pa
 
 }  // namespace
 
-void AddApiKeyFlag(CLI::App& verb, std::string& api_key_file) {
-  verb.add_option("--api-key-file", api_key_file,
+CLI::Option* AddApiKeyFlag(CLI::App& verb, std::string& api_key_file) {
+  return verb
+      .add_option("--api-key-file", api_key_file,
                   "File with the tenant's key; default: the variable SNAPVIT_API_KEY")
       ->type_name("FILE");
 }
@@ -46,25 +47,29 @@ absl::StatusOr<std::string> ReadApiKey(const std::string& file) {
   return key;
 }
 
-void AddTlsFlags(CLI::App& verb, TlsFlags& flags) {
-  verb.add_flag("--tls", flags.on,
-                "Encrypt the connection; the flags --tls-… mean that too. Without --tls-ca the "
-                "system's authorities count");
-  verb.add_option("--tls-ca", flags.ca, "Authorities of the server's certificate, PEM")
-      ->type_name("FILE");
-  verb.add_option("--tls-cert", flags.cert, "Certificate to show to the server, PEM")
-      ->type_name("FILE");
-  verb.add_option("--tls-key", flags.key, "Its private key, PEM")->type_name("FILE");
-  verb.add_option("--tls-server-name", flags.server_name,
-                  "Name in the server's certificate, where it is not the target's")
-      ->type_name("NAME");
+FlagGroup AddTlsFlags(CLI::App& verb, TlsFlags& flags) {
+  return {
+      verb.add_flag("--tls", flags.on,
+                    "Encrypt the connection; the flags --tls-… mean that too. Without --tls-ca the "
+                    "system's authorities count"),
+      verb.add_option("--tls-ca", flags.ca, "Authorities of the server's certificate, PEM")
+          ->type_name("FILE"),
+      verb.add_option("--tls-cert", flags.cert, "Certificate to show to the server, PEM")
+          ->type_name("FILE"),
+      verb.add_option("--tls-key", flags.key, "Its private key, PEM")->type_name("FILE"),
+      verb.add_option("--tls-server-name", flags.server_name,
+                      "Name in the server's certificate, where it is not the target's")
+          ->type_name("NAME"),
+  };
 }
 
-void AddRemoteFlags(CLI::App& verb, RemoteFlags& flags) {
+FlagGroup AddRemoteFlags(CLI::App& verb, RemoteFlags& flags) {
   verb.add_option("--target", flags.target, "Ask this server instead of loading a model")
       ->type_name("HOST:PORT");
-  AddApiKeyFlag(verb, flags.api_key_file);
-  AddTlsFlags(verb, flags.tls);
+  FlagGroup others = {AddApiKeyFlag(verb, flags.api_key_file)};
+  const FlagGroup tls = AddTlsFlags(verb, flags.tls);
+  others.insert(others.end(), tls.begin(), tls.end());
+  return others;
 }
 
 absl::StatusOr<std::optional<client::TlsOptions>> ReadTlsOptions(const TlsFlags& flags) {

@@ -6,11 +6,13 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "client/cli/flag_group.h"
 #include "client/client.h"
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace snapvit::cli {
 
@@ -29,13 +31,14 @@ struct RemoteFlags {
 };
 
 // --tls, --tls-ca, --tls-cert, --tls-key, --tls-server-name. `flags` must outlive `verb`.
-void AddTlsFlags(CLI::App& verb, TlsFlags& flags);
+FlagGroup AddTlsFlags(CLI::App& verb, TlsFlags& flags);
 
 // --api-key-file. A key is never an argument: those of a process are everybody's to read.
-void AddApiKeyFlag(CLI::App& verb, std::string& api_key_file);
+CLI::Option* AddApiKeyFlag(CLI::App& verb, std::string& api_key_file);
 
-// --target, --api-key-file and those of AddTlsFlags(). `flags` must outlive `verb`.
-void AddRemoteFlags(CLI::App& verb, RemoteFlags& flags);
+// --target, --api-key-file and those of AddTlsFlags(). `flags` must outlive `verb`. Returns all but
+// --target.
+FlagGroup AddRemoteFlags(CLI::App& verb, RemoteFlags& flags);
 
 // The key in the file; without a file, of the variable SNAPVIT_API_KEY; empty: none.
 // INVALID_ARGUMENT or the error of reading names flag and file, and never repeats a key.

@@ -22,11 +22,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxListBytes = size_t{256} << 20;
-constexpr size_t kLeastRest = 3;  // beside the statistics: two for the path, one held out
+constexpr size_t kFewestOfPath = 2;
+constexpr size_t kFewestHeldOut = 4;
 
 CalibrationSplit SplitFor(size_t statistics_images) {
-  return {statistics_images, std::max<size_t>(2, statistics_images / 8),
-          std::max<size_t>(1, statistics_images / 3)};
+  return {statistics_images, std::max(kFewestOfPath, statistics_images / 8),
+          std::max(kFewestHeldOut, statistics_images / 3)};
 }
 
 // Files of a folder or a list.
@@ -115,13 +116,13 @@ std::unique_ptr<CalibrationSource> SyntheticCalibration(size_t size, int height,
 }
 
 CalibrationSplit SplitCalibration(size_t available, size_t statistics_images) {
-  const CalibrationSplit wanted = SplitFor(statistics_images);
-  if (wanted.total() <= available) return wanted;
-  return SplitFor(std::max<size_t>(1, (available - kLeastRest) * 24 / 35));
+  size_t statistics = std::min(statistics_images, available);
+  while (SplitFor(statistics).total() > available) --statistics;
+  return SplitFor(statistics);
 }
 
 size_t CalibrationImagesFor(size_t statistics_images) {
-  return SplitFor(statistics_images).total();
+  return std::max(kFewestCalibrationImages, SplitFor(statistics_images).total());
 }
 
 absl::StatusOr<std::unique_ptr<CalibrationSource>> OpenCalibration(

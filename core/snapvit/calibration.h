@@ -18,21 +18,27 @@ namespace snapvit {
 // Images that statistics are taken of, unless told otherwise.
 inline constexpr size_t kDefaultCalibrationImages = 512;
 
+// Images that a source must have: an image counts by what sets it apart from the mean of others, so
+// that no part can do with one. Of twelve, six go into the statistics, two into the path, and four
+// measure fidelity, whose standard error then shows how little that is.
+inline constexpr size_t kFewestCalibrationImages = 12;
+
 // How an ordering divides the images of its source: one part after the other, so that no two share
 // an image.
 struct CalibrationSplit {
   size_t statistics = 0;
-  size_t path = 0;      // an eighth of that, to search the budget path
-  size_t held_out = 0;  // a third of that, to measure fidelity
+  size_t path = 0;      // an eighth of that, at least 2, to search the budget path
+  size_t held_out = 0;  // a third of that, at least 4, to measure fidelity
 
   size_t total() const { return statistics + path + held_out; }
 };
 
 // Of a source of `available` images. With fewer than the split for `statistics_images` asks for,
-// all parts shrink in proportion. REQUIRES: available ≥ 4.
+// all parts shrink in proportion. REQUIRES: available ≥ kFewestCalibrationImages, statistics_images
+// ≥ 2.
 CalibrationSplit SplitCalibration(size_t available, size_t statistics_images);
 
-// Images that a source needs for so many images of statistics.
+// Images that a source needs for so many images of statistics, kFewestCalibrationImages at least.
 size_t CalibrationImagesFor(size_t statistics_images);
 
 // A finite, ordered, reproducible set of images. Thread-safe.

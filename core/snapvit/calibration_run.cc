@@ -10,10 +10,14 @@ absl::StatusOr<CalibrationRun> CalibrationRun::Create(const ModelFolder& folder,
                                                       const CalibrationSource& source,
                                                       const OrderOptions& options,
                                                       const ProgressFn& progress) {
-  if (source.size() < 4) {
+  if (source.size() < kFewestCalibrationImages) {
     return absl::InvalidArgumentError(absl::StrCat(
-        source.Describe(), " has ", source.size(),
-        " images, expected at least 4: for statistics, for the budget path, to measure fidelity"));
+        source.Describe(), " has ", source.size(), " images, expected at least ",
+        kFewestCalibrationImages, ": for statistics, for the budget path, to measure fidelity"));
+  }
+  if (options.images < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("statistics of ", options.images, " images, expected at least 2"));
   }
   return CalibrationRun(folder, source, options, progress);
 }
@@ -37,19 +41,19 @@ absl::StatusOr<UnitStatistics> CalibrationRun::Statistics(const VitWeights& weig
   return ComputeUnitStatistics(weights, folder_->preprocessing, *source_, options, Progress(stage));
 }
 
-absl::StatusOr<std::vector<PathStep>> CalibrationRun::Path(const Ordering& ordering,
-                                                           Stage stage) const {
+absl::StatusOr<std::vector<PathStep>> CalibrationRun::Path(const Ordering& ordering, Stage stage,
+                                                           bool* cut_short) const {
   GreedyPathOptions options;
   options.first_image = split_.statistics;
   options.images = split_.path;
   options.corrections = options_->ladder.corrections;
   options.clock = options_->clock;
   options.stop_at = StopAt(stage);
-  return GreedyPath(*folder_, ordering, *source_, options, Progress(stage));
+  return GreedyPath(*folder_, ordering, *source_, options, Progress(stage), cut_short);
 }
 
-absl::StatusOr<FidelityCurve> CalibrationRun::Fidelity(const Ordering& ordering,
-                                                       Stage stage) const {
+absl::StatusOr<FidelityCurve> CalibrationRun::Fidelity(const Ordering& ordering, Stage stage,
+                                                       bool* cut_short) const {
   ElasticModel::Options model;
   model.ladder = options_->ladder;
   model.dtype = options_->dtype;
@@ -58,7 +62,7 @@ absl::StatusOr<FidelityCurve> CalibrationRun::Fidelity(const Ordering& ordering,
   options.images = split_.held_out;
   options.clock = options_->clock;
   options.stop_at = StopAt(stage);
-  return MeasureFidelity(*folder_, ordering, model, *source_, options, Progress(stage));
+  return MeasureFidelity(*folder_, ordering, model, *source_, options, Progress(stage), cut_short);
 }
 
 std::string CalibrationRun::Describe(const UnitStatistics& statistics) const {

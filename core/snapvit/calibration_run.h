@@ -29,7 +29,8 @@ struct Stage {
 // CANCELLED if the progress asks to stop.
 class CalibrationRun {
  public:
-  // The clock starts here. INVALID_ARGUMENT with fewer than 4 images.
+  // The clock starts here. INVALID_ARGUMENT if the source has fewer than kFewestCalibrationImages,
+  // or statistics are to be taken of fewer than 2.
   static absl::StatusOr<CalibrationRun> Create(const ModelFolder& folder,
                                                const CalibrationSource& source,
                                                const OrderOptions& options,
@@ -42,10 +43,12 @@ class CalibrationRun {
   ProgressFn Progress(Stage stage) const { return PartOf(*progress_, stage.begin, stage.end); }
   absl::Time StopAt(Stage stage) const { return start_ + stage.end * options_->time_limit; }
 
-  // Each on images of its own. `weights` in f32.
+  // Each on images of its own. `weights` in f32. `cut_short` as in GreedyPath and MeasureFidelity.
   absl::StatusOr<UnitStatistics> Statistics(const VitWeights& weights, Stage stage) const;
-  absl::StatusOr<std::vector<PathStep>> Path(const Ordering& ordering, Stage stage) const;
-  absl::StatusOr<FidelityCurve> Fidelity(const Ordering& ordering, Stage stage) const;
+  absl::StatusOr<std::vector<PathStep>> Path(const Ordering& ordering, Stage stage,
+                                             bool* cut_short = nullptr) const;
+  absl::StatusOr<FidelityCurve> Fidelity(const Ordering& ordering, Stage stage,
+                                         bool* cut_short = nullptr) const;
 
   // For people: where the statistics come from.
   std::string Describe(const UnitStatistics& statistics) const;

@@ -26,7 +26,7 @@ namespace snapvit {
 namespace {
 
 constexpr char kOrderingFile[] = "ordering.safetensors";
-// What a stopped Compute resumes from.
+// What a Compute that was stopped, or ran out of time, goes on from.
 constexpr char kCheckpointFile[] = "ordering.partial";
 
 // ${XDG_CACHE_HOME:-~/.cache}/snapvit, or nothing if neither variable is set.
@@ -75,6 +75,10 @@ struct ElasticLoader::State {
     const bool drawn = ParseSyntheticKind(options.calibration).ok();
     const bool only_measures = ordering.corrections.empty() && drawn;
     return only_measures ? CorrectionMode::kNone : options.ladder.corrections;
+  }
+  // Empty if there is no cache folder.
+  std::string CheckpointFile() const {
+    return cache_dir.empty() ? "" : absl::StrCat(cache_dir, "/", kCheckpointFile);
   }
   bool OnGpu() const { return options.device.device.kind == Device::Kind::kCuda; }
   // A copy of the folder whose weights are where they are computed with.
@@ -170,7 +174,14 @@ absl::StatusOr<std::optional<Ordering>> ElasticLoader::FindOrdering(std::string*
 
 bool ElasticLoader::NeedsCompletion(const Ordering& ordering) const {
   return state_->options.complete_orderings &&
-         !IsComplete(ordering, state_->CompletedMode(ordering));
+         (!IsComplete(ordering, state_->CompletedMode(ordering)) || IsUnfinished(ordering));
+}
+
+// An explicit file is taken at its word.
+bool ElasticLoader::IsUnfinished(const Ordering& ordering) const {
+  const std::string checkpoint = state_->CheckpointFile();
+  return state_->options.ordering_file.empty() && !checkpoint.empty() &&
+         CanGoOn(checkpoint, ordering, state_->options.order_time);
 }
 
 std::string ElasticLoader::CompletedFile(const Ordering& ordering) const {
@@ -207,19 +218,28 @@ absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progre
   std::error_code ignored;  // Cache says whether the folder can be written to
   if (!state_->cache_dir.empty()) {
     std::filesystem::create_directories(state_->cache_dir, ignored);
-    options.checkpoint = absl::StrCat(state_->cache_dir, "/", kCheckpointFile);
+    options.checkpoint = state_->CheckpointFile();
   }
   ASSIGN_OR_RETURN(const ModelFolder folder, state_->OnDevice());
+  bool cut_short = false;
   ASSIGN_OR_RETURN(Ordering ordering,
-                   ComputeOrdering(folder, fingerprint(), *source, options, progress));
+                   ComputeOrdering(folder, fingerprint(), *source, options, progress, &cut_short));
   ComputedOrdering computed =
       state_->Cache(std::move(ordering), absl::StrCat(state_->cache_dir, "/", kOrderingFile));
-  if (!computed.path.empty()) std::filesystem::remove(options.checkpoint, ignored);
+  // What time cut short is kept: the file beside the ordering says that the next start can do more.
+  if (!computed.path.empty() && !cut_short) std::filesystem::remove(options.checkpoint, ignored);
   return computed;
 }
 
 absl::StatusOr<ComputedOrdering> ElasticLoader::Complete(const Ordering& ordering,
                                                          const ProgressFn& progress) const {
+  if (IsUnfinished(ordering)) {
+    absl::StatusOr<ComputedOrdering> better = Compute(progress);
+    if (better.ok() || absl::IsCancelled(better.status())) return better;
+    // What there is can be served: images that are gone by now, say, do not take it away.
+    return ComputedOrdering{ordering, "",
+                            absl::StrCat("cannot go on with it: ", better.status().message())};
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source, state_->Calibration());
   OrderOptions options = state_->ToOrderOptions();
   options.ladder.corrections = state_->CompletedMode(ordering);
@@ -259,15 +279,21 @@ absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::LoadAs(
   return ElasticModel::Create(folder, std::move(ordering), options);
 }
 
+std::string ElasticLoader::ComparisonFile(const std::optional<Ordering>& ordering) const {
+  const LadderOptions& ladder = state_->options.ladder;
+  Sha256 hash;  // of what the result depends on
+  hash.AddField(fingerprint());
+  hash.AddField(absl::StrCat(state_->options.calibration, " ", state_->options.seed));
+  hash.AddField(CorrectionModeName(ladder.corrections));
+  hash.AddField(absl::StrCat(ladder.rungs, " ", ladder.channel_multiple));
+  return absl::StrCat(state_->cache_dir, "/bf16-", state_->OnGpu() ? "cuda-" : "",
+                      ordering ? ordering->Id() : "dense", "-", hash.HexDigest().substr(0, 8),
+                      ".txt");
+}
+
 absl::StatusOr<std::shared_ptr<const ElasticModel>> ElasticLoader::LoadWithBestDtype(
     std::optional<Ordering> ordering, std::string* why) const {
-  std::string file;
-  if (!state_->cache_dir.empty()) {
-    file =
-        absl::StrCat(state_->cache_dir, "/bf16-", state_->OnGpu() ? "cuda-" : "",
-                     ordering ? ordering->Id() : "dense", "-",
-                     std::string(CorrectionModeName(state_->options.ladder.corrections)), ".txt");
-  }
+  const std::string file = state_->cache_dir.empty() ? "" : ComparisonFile(ordering);
   absl::StatusOr<DtypeComparison> comparison = absl::NotFoundError("not measured");
   if (!file.empty()) {
     const absl::StatusOr<std::string> text = ReadFile(file, /*max_bytes=*/1000);

@@ -65,12 +65,18 @@ class ElasticLoader {
 
   // Whether Complete has anything to add to `ordering`: imported ones lack what views of the
   // options are served with, a fidelity curve and corrections; the latter are not made from images
-  // drawn by program.
+  // drawn by program. And whether it is unfinished.
   bool NeedsCompletion(const Ordering& ordering) const;
 
-  // Computes an ordering, or adds to `ordering` what it lacks (CompleteOrdering), and writes the
-  // result into the cache folder; not being able to write is no error. A Compute that was stopped
-  // resumes from what it left there (OrderOptions::checkpoint). Both use ATen.
+  // Whether `ordering` is the best that a Compute of this cache folder had when its time was up,
+  // and another one would better it in the time that the options give (CanGoOn: two more starts
+  // under the same options, not every one). It can be served as it is, until that is done.
+  bool IsUnfinished(const Ordering& ordering) const;
+
+  // Computes an ordering, or adds to `ordering` what it lacks (CompleteOrdering; an unfinished one
+  // is gone on with, and returned as it is if that fails), and writes the result into the cache
+  // folder; not being able to write is no error. A Compute that was stopped, or whose time was up,
+  // goes on from what it left there (OrderOptions::checkpoint). Both use ATen.
   absl::StatusOr<ComputedOrdering> Compute(const ProgressFn& progress) const;
   absl::StatusOr<ComputedOrdering> Complete(const Ordering& ordering,
                                             const ProgressFn& progress) const;
@@ -98,6 +104,8 @@ class ElasticLoader {
 
   // File of the cache folder that holds `ordering` completed as the options say.
   std::string CompletedFile(const Ordering& ordering) const;
+  // That which holds how close bf16 comes to f32 for this model, ordering, ladder and images.
+  std::string ComparisonFile(const std::optional<Ordering>& ordering) const;
   std::optional<Ordering> FindCompleted(const Ordering& ordering, std::string* ignored) const;
 
   std::unique_ptr<State> state_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "core/elastic/elastic_state.h"
 #include "core/elastic/view_forward.h"
@@ -20,6 +21,9 @@ namespace snapvit {
 namespace {
 
 constexpr size_t kBatch = 16;
+constexpr int64_t kFewestImages = 2;  // one is its own mean
+// Embeddings that are closer to their mean than this share of their own length are the same one.
+constexpr double kLeastDeviation = 1e-5;
 
 // Rungs to measure, rising, dense last.
 std::vector<int> MeasuredRungs(const Ladder& ladder, int points) {
@@ -54,25 +58,33 @@ class FidelityMeasurement {
         return absl::CancelledError("ordering was stopped while measuring fidelity");
       }
     }
-    if (embeddings_.front().empty()) {
-      return absl::FailedPreconditionError("no calibration image is left to measure fidelity on");
+    if (images_ < kFewestImages) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          images_, " images of ", source_.Describe(),
+          " are left, and readable, to measure fidelity on, expected at least ", kFewestImages));
     }
     return absl::OkStatus();
   }
 
-  FidelityCurve Curve() const {
+  bool cut_short() const { return next_ < end_; }
+
+  absl::StatusOr<FidelityCurve> Curve() const {
     const at::Tensor dense = at::cat(embeddings_.back());
     const at::Tensor mean = dense.mean(0, /*keepdim=*/true);
     const at::Tensor centred_dense = dense - mean;
-    const double images = static_cast<double>(dense.size(0));
+    const double images = static_cast<double>(images_);
+    if (!(centred_dense.norm(2, {1}) > kLeastDeviation * dense.norm(2, {1})).any().item<bool>()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("all ", images_, " images of ", source_.Describe(),
+                       " to measure fidelity on have the same embedding, expected different ones"));
+    }
     const NeighbourOverlap neighbours(dense);
     FidelityCurve curve;
     curve.corrections = model_.ladder().corrections();
     for (size_t i = 0; i < rungs_.size(); ++i) {
       const at::Tensor embeddings = at::cat(embeddings_[i]);
       const at::Tensor cosine = at::cosine_similarity(embeddings - mean, centred_dense, /*dim=*/1);
-      const double deviation =
-          images > 1 ? cosine.std(0, /*unbiased=*/true, false).item<double>() : 0;
+      const double deviation = cosine.std(0, /*unbiased=*/true, false).item<double>();
       curve.compute.push_back(static_cast<float>(model_.ladder().rung(rungs_[i]).compute));
       curve.fidelity.push_back(cosine.mean().item<float>());
       curve.standard_error.push_back(static_cast<float>(deviation / std::sqrt(images)));
@@ -97,6 +109,7 @@ class FidelityMeasurement {
       const at::Tensor pixels = PreprocessedImages(source_, model_.preprocessing(), next_, count);
       next_ += count;
       if (pixels.size(0) == 0) return absl::OkStatus();
+      images_ += pixels.size(0);
       const ElasticModel::State& state = model_.state();
       for (size_t i = 0; i < rungs_.size(); ++i) {
         const at::Tensor tokens =
@@ -117,6 +130,7 @@ class FidelityMeasurement {
   const std::vector<int> rungs_;
   const size_t end_;
   size_t next_;
+  int64_t images_ = 0;                               // that could be read
   std::vector<std::vector<at::Tensor>> embeddings_;  // per measured rung and batch, [images, D]
   std::vector<std::vector<at::Tensor>> classes_;     // [images]; empty without a classifier
 };
@@ -147,9 +161,10 @@ void MakeNonDecreasing(std::vector<float>& values) {
 absl::StatusOr<FidelityCurve> MeasureFidelity(const ElasticModel& model,
                                               const CalibrationSource& source,
                                               const FidelityOptions& options,
-                                              const ProgressFn& progress) {
+                                              const ProgressFn& progress, bool* cut_short) {
   FidelityMeasurement measurement(model, source, options);
   RETURN_IF_ERROR(measurement.Run(progress));
+  if (cut_short != nullptr) *cut_short = measurement.cut_short();
   return Guard([&] { return measurement.Curve(); });
 }
 
@@ -157,10 +172,10 @@ absl::StatusOr<FidelityCurve> MeasureFidelity(const ModelFolder& folder, const O
                                               const ElasticModel::Options& model_options,
                                               const CalibrationSource& source,
                                               const FidelityOptions& options,
-                                              const ProgressFn& progress) {
+                                              const ProgressFn& progress, bool* cut_short) {
   ASSIGN_OR_RETURN(const std::shared_ptr<const ElasticModel> model,
                    ElasticModel::Create(folder, ordering, model_options));
-  return MeasureFidelity(*model, source, options, progress);
+  return MeasureFidelity(*model, source, options, progress, cut_short);
 }
 
 }  // namespace snapvit

@@ -28,18 +28,23 @@ struct FidelityOptions {
 // subtracting the dense mean from both (a raw cosine stays high while neighbours change); default
 // pooling, execution dtype; standard errors of the means; neighbour overlap@10
 // (NeighbourOverlap; empty with fewer than 12 images); top-1 agreement if there is a classifier.
-// Fidelity is made monotone by isotonic regression. CANCELLED if `progress` asks to stop.
+// `cut_short`, if given, becomes whether time was up before all images were measured. Fidelity is
+// made monotone by isotonic regression. CANCELLED if `progress` asks to stop;
+// FAILED_PRECONDITION with fewer than two images that can be read, or if all embed alike: after
+// subtracting the mean nothing would be left.
 absl::StatusOr<FidelityCurve> MeasureFidelity(const ElasticModel& model,
                                               const CalibrationSource& source,
                                               const FidelityOptions& options,
-                                              const ProgressFn& progress);
+                                              const ProgressFn& progress,
+                                              bool* cut_short = nullptr);
 
 // The same of the model that `folder` and `ordering` make.
 absl::StatusOr<FidelityCurve> MeasureFidelity(const ModelFolder& folder, const Ordering& ordering,
                                               const ElasticModel::Options& model_options,
                                               const CalibrationSource& source,
                                               const FidelityOptions& options,
-                                              const ProgressFn& progress);
+                                              const ProgressFn& progress,
+                                              bool* cut_short = nullptr);
 
 // Least-squares non-decreasing fit (pool adjacent violators), in place.
 void MakeNonDecreasing(std::vector<float>& values);

@@ -69,9 +69,12 @@ class GreedySearch {
     while (cost_.Compute(keep_) > kLastCompute) {
       Structure* const best = Best();
       if (best == nullptr) break;
-      if (!best->measured_now && !TimeIsUp()) {
-        RETURN_IF_ERROR(Measure(*best));
-        continue;
+      if (!best->measured_now) {
+        if (!TimeIsUp()) {
+          RETURN_IF_ERROR(Measure(*best));
+          continue;
+        }
+        cut_short_ = true;
       }
       Remove(*best);
       RETURN_IF_ERROR(Report());
@@ -80,6 +83,7 @@ class GreedySearch {
   }
 
   std::vector<PathStep> TakePath() { return std::move(path_); }
+  bool cut_short() const { return cut_short_; }
 
  private:
   bool TimeIsUp() const { return options_.clock->Now() >= options_.stop_at; }
@@ -101,6 +105,7 @@ class GreedySearch {
     const auto images =
         static_cast<int64_t>(std::min(affordable, static_cast<double>(pixels.size(0))));
     if (images > few.size(0)) Restart(pixels.narrow(0, 0, images));
+    cut_short_ = batch_ < pixels.size(0);
   }
 
   void Restart(const at::Tensor& pixels) {
@@ -184,6 +189,7 @@ class GreedySearch {
   at::Tensor mean_, reference_;     // of the dense model: mean, and embeddings less the mean
   double fidelity_ = 1;             // of the present state
   std::vector<PathStep> path_;
+  bool cut_short_ = false;  // by time
 };
 
 size_t ImagesInMemory(const VitConfig& config, size_t bytes) {
@@ -233,7 +239,7 @@ absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
                                                  const Ordering& ordering,
                                                  const CalibrationSource& source,
                                                  const GreedyPathOptions& options,
-                                                 const ProgressFn& progress) {
+                                                 const ProgressFn& progress, bool* cut_short) {
   const UnitRanking ranking(ordering);
   ASSIGN_OR_RETURN(const PermutedWeights weights, Permute(folder.weights, &ranking, at::kFloat));
   return Guard([&]() -> absl::StatusOr<std::vector<PathStep>> {
@@ -251,6 +257,7 @@ absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
                               ViewsAtAllLevels(folder.config, ordering)));
     GreedySearch search(weights, corrections, ordering, options, progress);
     RETURN_IF_ERROR(search.Run(pixels));
+    if (cut_short != nullptr) *cut_short = search.cut_short();
     return search.TakePath();
   });
 }

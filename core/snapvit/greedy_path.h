@@ -36,13 +36,12 @@ std::vector<int> ChannelLevels(const VitConfig& config, const Ordering& ordering
 // block go is the ordering's business; this decides which block loses some next. Views are run with
 // the ordering's corrections, as far as the options say. Loss is 1 − mean centred cosine to the
 // dense embedding, f32. A loss once measured stays in use until its structure is the best one, then
-// it is measured again (as in lazy greedy maximisation). CANCELLED if `progress` asks to stop.
-// REQUIRES: the calling thread may use ATen.
-absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
-                                                 const Ordering& ordering,
-                                                 const CalibrationSource& source,
-                                                 const GreedyPathOptions& options,
-                                                 const ProgressFn& progress);
+// it is measured again (as in lazy greedy maximisation). `cut_short`, if given, becomes whether
+// more time would have given another path: more images, or losses measured again. CANCELLED if
+// `progress` asks to stop. REQUIRES: the calling thread may use ATen.
+absl::StatusOr<std::vector<PathStep>> GreedyPath(
+    const ModelFolder& folder, const Ordering& ordering, const CalibrationSource& source,
+    const GreedyPathOptions& options, const ProgressFn& progress, bool* cut_short = nullptr);
 
 }  // namespace snapvit
 

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -29,6 +28,29 @@ constexpr Stage kFidelity = {0.85, 1};
 // the demo model, no quality against one by one.
 constexpr int kChannelsAtOnce = 16;
 
+// The time that a stage has from `begin` of the whole to its end, by the plan: what the clock would
+// say is never twice the same, and equal limits have to compare as equal.
+absl::Duration TimeOf(Stage stage, double begin, absl::Duration limit) {
+  return absl::Trunc((stage.end - begin) * limit, absl::Milliseconds(1));
+}
+
+// Whether stages that ended in an earlier run stand under this limit: whole, or cut short in no
+// less time than there would be now, where none goes into the stages before them.
+bool RankingStands(const StageTimes& times, absl::Duration limit) {
+  return TimeOf(kStatistics, 0, limit) <= times.ranking;
+}
+bool PathStands(const StageTimes& times, absl::Duration limit) {
+  return RankingStands(times, limit) && TimeOf(kPath, 0, limit) <= times.path;
+}
+bool FidelityStands(const StageTimes& times, absl::Duration limit) {
+  return PathStands(times, limit) && TimeOf(kFidelity, 0, limit) <= times.fidelity;
+}
+
+// As it is kept in StageTimes.
+absl::Duration TimeHad(bool cut_short, absl::Duration time) {
+  return cut_short ? time : absl::InfiniteDuration();
+}
+
 // Units of each half, most important first.
 using UnitOrders = std::vector<std::vector<int>>;
 
@@ -48,18 +70,18 @@ std::string CheckpointKey(const std::string& fingerprint, const CalibrationSourc
   return hash.HexDigest();
 }
 
-// What an earlier run left; nothing with another key, or if there is none.
-std::optional<OrderCheckpoint> FindCheckpoint(const OrderOptions& options, const VitConfig& config,
-                                              const std::string& key) {
-  if (options.checkpoint.empty()) return std::nullopt;
+// What an earlier run left; one without content if there is none, or it has another key.
+OrderCheckpoint FindCheckpoint(const OrderOptions& options, const VitConfig& config,
+                               const std::string& key) {
+  if (options.checkpoint.empty()) return {};
   absl::StatusOr<OrderCheckpoint> read = ReadOrderCheckpoint(options.checkpoint, config);
-  if (absl::IsNotFound(read.status())) return std::nullopt;
+  if (absl::IsNotFound(read.status())) return {};
   if (read.ok() && read->key == key) return *std::move(read);
   Warn(options, absl::StrCat("starting anew: ",
                              read.ok() ? absl::StrCat(options.checkpoint,
                                                       " is of another model, options or images")
                                        : std::string(read.status().message())));
-  return std::nullopt;
+  return {};
 }
 
 void Save(const OrderCheckpoint& checkpoint, const OrderOptions& options) {
@@ -133,6 +155,8 @@ absl::Status Rank(const CalibrationRun& run, const ModelFolder& folder, const Or
   ASSIGN_OR_RETURN(const VitWeights weights, ToFloat32(folder.weights));
   ASSIGN_OR_RETURN(UnitStatistics statistics, run.Statistics(weights, kStatistics));
   result.calibration_source = run.Describe(statistics);
+  result.times.ranking =
+      TimeHad(statistics.cut_short, TimeOf(kStatistics, 0, run.options().time_limit));
   CorrectionBuilder corrections(folder.config);
   ASSIGN_OR_RETURN(result.unit_orders, Guard([&]() -> absl::StatusOr<UnitOrders> {
                      result.means = MeansOf(folder.config, statistics);
@@ -147,7 +171,8 @@ absl::Status Rank(const CalibrationRun& run, const ModelFolder& folder, const Or
 
 absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::string& fingerprint,
                                          const CalibrationSource& source,
-                                         const OrderOptions& options, const ProgressFn& progress) {
+                                         const OrderOptions& options, const ProgressFn& progress,
+                                         bool* cut_short) {
   ASSIGN_OR_RETURN(const CalibrationRun run,
                    CalibrationRun::Create(folder, source, options, progress));
   const VitConfig& config = folder.config;
@@ -160,28 +185,47 @@ absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::s
   ordering.seed = options.seed;
 
   const std::string key = CheckpointKey(fingerprint, source, options);
-  std::optional<OrderCheckpoint> checkpoint = FindCheckpoint(options, config, key);
-  if (!checkpoint.has_value()) {
-    checkpoint.emplace().key = key;
-    RETURN_IF_ERROR(Rank(run, folder, ordering, *checkpoint));
-    Save(*checkpoint, options);
+  OrderCheckpoint checkpoint = FindCheckpoint(options, config, key);
+  StageTimes& times = checkpoint.times;
+  const absl::Duration limit = options.time_limit;
+  const bool ranked = !checkpoint.unit_orders.empty() && RankingStands(times, limit);
+  if (!ranked) {
+    checkpoint = {.key = key, .ordering_id = checkpoint.ordering_id};
+    RETURN_IF_ERROR(Rank(run, folder, ordering, checkpoint));
+    Save(checkpoint, options);
   }
-  ordering.calibration_source = checkpoint->calibration_source;
-  ordering.corrections = checkpoint->means;
-  ScoreByPath(checkpoint->unit_orders, ordering);
-  const CorrectionBuilder corrections(config, checkpoint->parts);
-  if (checkpoint->path.empty()) {
+  ordering.calibration_source = checkpoint.calibration_source;
+  ordering.corrections = checkpoint.means;
+  ScoreByPath(checkpoint.unit_orders, ordering);
+  const CorrectionBuilder corrections(config, checkpoint.parts);
+  const bool found = ranked && !checkpoint.path.empty() && PathStands(times, limit);
+  bool ended_by_time = false;
+  if (!found) {
     // The path is searched with every correction that it may stop at, bound by no memory.
     RETURN_IF_ERROR(Guard([&] { ordering.corrections.low_rank = corrections.All(); }));
-    ASSIGN_OR_RETURN(checkpoint->path, run.Path(ordering, kPath));
-    Save(*checkpoint, options);
+    ASSIGN_OR_RETURN(checkpoint.path, run.Path(ordering, kPath, &ended_by_time));
+    times.path = TimeHad(ended_by_time, TimeOf(kPath, ranked ? 0 : kPath.begin, limit));
+    times.fidelity = absl::ZeroDuration();
+    Save(checkpoint, options);
   }
-  ordering.path = checkpoint->path;
-  ScoreByPath(checkpoint->unit_orders, ordering);
+  ordering.path = checkpoint.path;
+  ScoreByPath(checkpoint.unit_orders, ordering);
   RETURN_IF_ERROR(Guard(
       [&] { ordering.corrections.low_rank = corrections.WithinMemory(StopsOf(ordering.path)); }));
-  ASSIGN_OR_RETURN(ordering.fidelity, run.Fidelity(ordering, kFidelity));
+  ASSIGN_OR_RETURN(ordering.fidelity, run.Fidelity(ordering, kFidelity, &ended_by_time));
+  times.fidelity = TimeHad(ended_by_time, TimeOf(kFidelity, found ? 0 : kFidelity.begin, limit));
+  if (times.cut_short()) {
+    checkpoint.ordering_id = ordering.Id();
+    Save(checkpoint, options);
+  }
+  if (cut_short != nullptr) *cut_short = times.cut_short();
   return ordering;
+}
+
+bool CanGoOn(const std::string& checkpoint, const Ordering& ordering, absl::Duration time_limit) {
+  const absl::StatusOr<OrderProgress> progress = ReadOrderProgress(checkpoint);
+  return progress.ok() && progress->ordering_id == ordering.Id() &&
+         !FidelityStands(progress->times, time_limit);
 }
 
 }  // namespace snapvit

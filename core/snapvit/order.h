@@ -26,22 +26,33 @@ struct OrderOptions {
   absl::Duration time_limit = absl::InfiniteDuration();
   ExecutionDtype dtype = ExecutionDtype::kFloat32;  // that fidelity is measured in
   LadderOptions ladder;
-  // Written when units are ranked (55 % of the work) and when the path is found (85 %), and read at
-  // the start: with the same model, options (but for time limit and dtype) and images, the work
-  // goes on where the file ends, to the same ordering. Never deleted here. Empty: none.
+  // Written when units are ranked (55 % of the work), when the path is found (85 %), and at the end
+  // if time ran out; read at the start: with the same model, options (but for time limit and dtype)
+  // and images, the work goes on where the file ends, to the same ordering. What time cut short is
+  // done again if there is more of it now: without a limit the ordering is that of a run which
+  // never had one. Never deleted here. Empty: none.
   std::string checkpoint;
   // For people: a checkpoint that is ignored, or cannot be written. May be empty.
   std::function<void(const std::string&)> warn;
   const Clock* clock = Clock::Monotonic();
 };
 
-// `fingerprint` goes into the ordering. Deterministic for a seed, source and machine unless time
-// runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of the weights, the
-// statistics and activations of UnitStatisticsOptions, and about five times 8·max(h, H·dh)² bytes.
-// REQUIRES: the calling thread may use ATen.
+// `fingerprint` goes into the ordering. `cut_short`, if given, becomes whether time ran out before
+// something was done: a run with more would give another ordering. Deterministic for a seed, source
+// and machine unless time runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of
+// the weights, the statistics and activations of UnitStatisticsOptions, and about five times
+// 8·max(h, H·dh)² bytes. REQUIRES: the calling thread may use ATen.
 absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::string& fingerprint,
                                          const CalibrationSource& source,
-                                         const OrderOptions& options, const ProgressFn& progress);
+                                         const OrderOptions& options, const ProgressFn& progress,
+                                         bool* cut_short = nullptr);
+
+// Whether `ordering` is what the last run with this checkpoint made when time ran out, and another
+// run with the same options and this time limit would do more than repeat it. Under one limit it
+// says so twice at most: what an earlier run has done leaves its time to the stages that follow, so
+// that the next run searches the path in the time of the ranking too, the one after that measures
+// in all of it, and no stage ever has more.
+bool CanGoOn(const std::string& checkpoint, const Ordering& ordering, absl::Duration time_limit);
 
 }  // namespace snapvit
 

@@ -21,7 +21,8 @@ namespace snapvit {
 namespace {
 
 constexpr char kFormat[] = "snapvit-order";
-constexpr char kVersion[] = "1";
+constexpr char kVersion[] = "2";
+constexpr char kChecksum[] = "checksum";
 
 std::string UnitsName(size_t half) { return absl::StrCat("units.", half); }
 std::string PartName(const KeepStop& stop, const char* what) {
@@ -39,11 +40,16 @@ TensorView View(const at::Tensor& tensor) {
           std::as_bytes(std::span(tensor.const_data_ptr<float>(), tensor.numel()))};
 }
 
-std::string Checksum(const std::map<std::string, TensorView>& tensors, const std::string& key,
-                     const std::string& calibration_source) {
+using Metadata = std::map<std::string, std::string>;
+
+// Of everything but itself.
+std::string Checksum(const std::map<std::string, TensorView>& tensors, const Metadata& metadata) {
   Sha256 hash;
-  hash.AddField(key);
-  hash.AddField(calibration_source);
+  for (const auto& [name, value] : metadata) {
+    if (name == kChecksum) continue;
+    hash.AddField(name);
+    hash.AddField(value);
+  }
   for (const auto& [name, tensor] : tensors) {
     hash.AddField(name);
     hash.AddField(ShapeString(tensor.shape));
@@ -160,6 +166,26 @@ std::string Text(const SafetensorsFile& file, const char* key) {
   return it == file.metadata().end() ? "" : it->second;
 }
 
+// Zero if it is not there, or is no time.
+absl::Duration Time(const SafetensorsFile& file, const char* key) {
+  absl::Duration time;
+  return absl::ParseDuration(Text(file, key), &time) ? time : absl::ZeroDuration();
+}
+
+absl::StatusOr<std::shared_ptr<const SafetensorsFile>> Open(const std::string& path) {
+  ASSIGN_OR_RETURN(std::shared_ptr<const SafetensorsFile> file, SafetensorsFile::Open(path));
+  if (Text(*file, "format") != kFormat || Text(*file, "version") != kVersion) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is no '", kFormat, "' file of version '", kVersion, "'"));
+  }
+  return file;
+}
+
+OrderProgress Progress(const SafetensorsFile& file) {
+  return {{Time(file, "ranking_time"), Time(file, "path_time"), Time(file, "fidelity_time")},
+          Text(file, "ordering_id")};
+}
+
 }  // namespace
 
 absl::Status WriteOrderCheckpoint(const OrderCheckpoint& checkpoint, const std::string& path) {
@@ -183,38 +209,43 @@ absl::Status WriteOrderCheckpoint(const OrderCheckpoint& checkpoint, const std::
     steps.insert(steps.end(), {step.structure, step.keep});
   }
   tensors["path"] = Row(TensorDtype::kI32, steps);
-  return WriteSafetensors(
-      path, tensors,
-      {{"format", kFormat},
-       {"version", kVersion},
-       {"key", checkpoint.key},
-       {"calibration_source", checkpoint.calibration_source},
-       {"checksum", Checksum(tensors, checkpoint.key, checkpoint.calibration_source)}});
+  Metadata metadata = {{"format", kFormat},
+                       {"version", kVersion},
+                       {"key", checkpoint.key},
+                       {"calibration_source", checkpoint.calibration_source},
+                       {"ranking_time", absl::FormatDuration(checkpoint.times.ranking)},
+                       {"path_time", absl::FormatDuration(checkpoint.times.path)},
+                       {"fidelity_time", absl::FormatDuration(checkpoint.times.fidelity)},
+                       {"ordering_id", checkpoint.ordering_id}};
+  metadata[kChecksum] = Checksum(tensors, metadata);
+  return WriteSafetensors(path, tensors, metadata);
 }
 
 absl::StatusOr<OrderCheckpoint> ReadOrderCheckpoint(const std::string& path,
                                                     const VitConfig& config) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<const SafetensorsFile> file, SafetensorsFile::Open(path));
-  if (Text(*file, "format") != kFormat || Text(*file, "version") != kVersion) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " is no '", kFormat, "' file of version '", kVersion, "'"));
-  }
+  ASSIGN_OR_RETURN(const std::shared_ptr<const SafetensorsFile> file, Open(path));
   std::map<std::string, TensorView> tensors;
   for (const std::string& name : file->Names()) {
     ASSIGN_OR_RETURN(tensors[name], file->Tensor(name));
   }
-  const std::string key = Text(*file, "key");
-  const std::string source = Text(*file, "calibration_source");
-  if (Text(*file, "checksum") != Checksum(tensors, key, source)) {
+  if (Text(*file, kChecksum) != Checksum(tensors, file->metadata())) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is damaged"));
   }
   std::optional<OrderCheckpoint> checkpoint = Reader(tensors, config).Read();
   if (!checkpoint.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(path, " is not of a model of this shape"));
   }
-  checkpoint->key = key;
-  checkpoint->calibration_source = source;
+  checkpoint->key = Text(*file, "key");
+  checkpoint->calibration_source = Text(*file, "calibration_source");
+  const OrderProgress progress = Progress(*file);
+  checkpoint->times = progress.times;
+  checkpoint->ordering_id = progress.ordering_id;
   return *std::move(checkpoint);
+}
+
+absl::StatusOr<OrderProgress> ReadOrderProgress(const std::string& path) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const SafetensorsFile> file, Open(path));
+  return Progress(*file);
 }
 
 }  // namespace snapvit

@@ -22,6 +22,9 @@ constexpr size_t kImagesForMean = 128;  // of the embedding
 // Share of the mean weight that every token gets on top of its own: what the embedding does not see
 // should still not drift, since other poolings read it.
 constexpr double kLeastTokenWeight = 0.02;
+// An embedding that is closer to the mean than this share of its own length is the mean, but for
+// rounding: it has no direction.
+constexpr double kLeastDeviation = 1e-5;
 
 // Sums over tokens, from which one half's statistics are made.
 struct HalfSums {
@@ -100,12 +103,18 @@ class StatisticsComputation {
           absl::StrCat(unreadable_.count, " of ", tried,
                        " calibration images failed; the first: ", unreadable_.first.message()));
     }
+    if (deviating_ == 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("all ", used_, " images of ", source_.Describe(),
+                       " that were used have the same embedding, expected different ones"));
+    }
     return absl::OkStatus();
   }
 
   UnitStatistics Finish() {
     UnitStatistics statistics;
     statistics.images = used_;
+    statistics.cut_short = next_ < end_;
     for (HalfSums& sums : sums_) statistics.halves.push_back(sums.Finish(used_));
     return statistics;
   }
@@ -135,17 +144,22 @@ class StatisticsComputation {
   }
 
   // A random direction for each embedding, orthogonal to it (a change along it leaves the cosine as
-  // it is) and divided by its length, [images, D].
+  // it is) and divided by its length, [images, D]; zero where the embedding is the mean, which
+  // would make everything NaN.
   at::Tensor Directions(const at::Tensor& embeddings) {
     const at::Tensor centred = embeddings.detach() - mean_;
     const at::Tensor length = centred.norm(2, {-1}, /*keepdim=*/true);
-    const at::Tensor unit = centred / length;
+    const at::Tensor deviates =
+        length > kLeastDeviation * embeddings.detach().norm(2, {-1}, /*keepdim=*/true);
+    deviating_ += deviates.sum().item<int64_t>();
+    const at::Tensor scale = at::where(deviates, length.reciprocal(), at::zeros_like(length));
+    const at::Tensor unit = centred * scale;
     at::Tensor normal = at::empty(centred.sizes(), at::kFloat);
     Random random(options_.seed, next_);
     float* out = normal.data_ptr<float>();
     for (int64_t i = 0; i < normal.numel(); ++i) out[i] = static_cast<float>(random.Normal());
     normal = normal.to(centred.device());
-    return (normal - (normal * unit).sum(1, /*keepdim=*/true) * unit) / length;
+    return (normal - (normal * unit).sum(1, /*keepdim=*/true) * unit) * scale;
   }
 
   absl::Status RunBatch() {
@@ -176,6 +190,7 @@ class StatisticsComputation {
   std::vector<HalfSums> sums_;
   size_t next_;
   size_t used_ = 0;
+  int64_t deviating_ = 0;  // of those, whose embedding is not the mean
   UnreadableImages unreadable_;
 };
 

@@ -36,6 +36,7 @@ struct HalfStatistics {
 struct UnitStatistics {
   std::vector<HalfStatistics> halves;  // 2·depth: 2·i attention of block i, 2·i + 1 its MLP
   size_t images = 0;                   // that went in
+  bool cut_short = false;              // time was up before all images were in
 };
 
 struct UnitStatisticsOptions {
@@ -54,7 +55,8 @@ struct UnitStatisticsOptions {
 // taken back to the output of each half: its outer products make up `metric`, its squared length is
 // the weight of a token in `mean` and `covariance`. (At the last block of a model that embeds by
 // its class token, that is the only token that counts.) `weights` in f32. CANCELLED if `progress`
-// asks to stop; if more than a tenth of the images cannot be read, the first error.
+// asks to stop; if more than a tenth of the images cannot be read, the first error;
+// FAILED_PRECONDITION if all have the same embedding, or there is only one.
 absl::StatusOr<UnitStatistics> ComputeUnitStatistics(const VitWeights& weights,
                                                      const Preprocessing& preprocessing,
                                                      const CalibrationSource& source,

@@ -66,6 +66,86 @@ TEST_F(CommandLineTest, WrongUsageIsTwoAndNamesWhatIsWrong) {
   EXPECT_THAT(RunSnapvit({"embed", "x", "--model", "/no/model"}).err, HasSubstr("/no/model"));
 }
 
+// Also with the value that is the default.
+TEST_F(CommandLineTest, FlagsOfTheOtherKindOfModelAreRefusedByName) {
+  const std::vector<std::vector<std::string>> local = {
+      {"--ordering", "x"}, {"--as-is"},         {"--cache-dir", "x"},
+      {"--device", "cpu"}, {"--dtype", "fp32"}, {"--calibration", "synthetic"},
+      {"--rungs", "31"},   {"--threads", "0"},  {"--corrections", "full"},
+      {"--no-exif"}};
+  const std::vector<std::vector<std::string>> remote = {
+      {"--api-key-file", "x"}, {"--tls"},
+      {"--tls-ca", "x"},       {"--tls-cert", "x"},
+      {"--tls-key", "x"},      {"--tls-server-name", "x"},
+      {"--timeout", "60"},     {"--model-name", "x"}};
+  const auto refusal = [](std::vector<std::string> arguments,
+                          const std::vector<std::string>& flag) {
+    arguments.insert(arguments.end(), flag.begin(), flag.end());
+    const CommandLineRun run = RunSnapvit(std::move(arguments));
+    EXPECT_EQ(run.status, 2);
+    return run.err;
+  };
+  for (const char* verb : {"embed", "classify"}) {
+    for (const auto& flag : local) {
+      EXPECT_THAT(refusal({verb, "x", "--target", "b:1"}, flag),
+                  HasSubstr(flag[0] + " goes with --model, not with --target"));
+    }
+    for (const auto& flag : remote) {
+      EXPECT_THAT(refusal({verb, "x", "--model", "a"}, flag),
+                  HasSubstr(flag[0] + " goes with --target, not with --model"));
+    }
+  }
+  for (size_t i = 0; i < 6; ++i) {
+    EXPECT_THAT(refusal({"inspect", Source("models/demo")}, remote[i]),
+                HasSubstr(remote[i][0] + " goes with --target, not with a folder or file"));
+  }
+  EXPECT_THAT(refusal({"inspect", ordering_}, {"--rungs", "4"}),
+              HasSubstr("--rungs goes with a model folder, not with an ordering file"));
+}
+
+// What cannot be written at the end is known before anything is opened.
+TEST_F(CommandLineTest, OutputsAreCheckedBeforeTheWork) {
+  const std::string file = folder_.Write("file", "in the way");
+  const std::vector<std::vector<std::string>> commands = {
+      {"embed", image_, "--model", "/no/model", "-o"},
+      {"classify", image_, "--model", "/no/model", "--output"},
+      {"evaluate", "--model", "/no/model", "--images", "/no/images", "--csv"},
+      {"evaluate", "--model", "/no/model", "--images", "/no/images", "--svg"},
+      {"order", "--model", "/no/model", "-o"},
+      {"order", "--model", "/no/model", "-o", folder_.path() + "/o", "--recipe", "published",
+       "--trace"},
+      {"import-scores", "/no/scores", "-o"},
+      {"bench", "--target", "127.0.0.1:1", "--rate", "1", "--svg"},
+      {"bench", "--target", "127.0.0.1:1", "--rate", "1", "--timeline"}};
+  for (std::vector<std::string> command : commands) {
+    for (const std::string& path : {folder_.path() + "/none/out", file + "/out"}) {
+      command.push_back(path);
+      const CommandLineRun run = RunSnapvit(command);
+      EXPECT_EQ(run.status, 2) << command[0];
+      EXPECT_THAT(run.err, HasSubstr("cannot write " + path + ": there is no folder"))
+          << command[0];
+      command.back() = folder_.path();
+      EXPECT_THAT(RunSnapvit(command).err, HasSubstr(folder_.path() + " is a folder"))
+          << command[0];
+      command.pop_back();
+    }
+  }
+}
+
+TEST_F(CommandLineTest, TooFewImagesToOrderByAreNamedWithTheLeast) {
+  const std::string output = folder_.path() + "/new.safetensors";
+  for (const char* name : {"a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"}) {
+    folder_.Write(std::string("few/") + name, *ReadFile(image_, 1 << 20));
+  }
+  const CommandLineRun run = RunSnapvit({"order", "--model", Source("models/demo"), "--images",
+                                         folder_.path() + "/few", "-o", output});
+  EXPECT_EQ(run.status, 2);
+  EXPECT_THAT(run.err, HasSubstr("has 5 images, expected at least 12"));
+  EXPECT_THAT(
+      RunSnapvit({"order", "--model", Source("models/demo"), "--count", "1", "-o", output}).err,
+      HasSubstr("--count"));
+}
+
 TEST_F(CommandLineTest, ADeviceThatCannotBeOpenedOrdersNothing) {
   const std::string output = folder_.path() + "/new.safetensors";
   const CommandLineRun run =

@@ -74,13 +74,18 @@ TEST_F(FolderCalibrationTest, NothingToReadIsAnErrorThatNamesTheFolder) {
 
 // A list, in `folder`, of images that are there.
 TEST(SplitCalibration, PartsFitTheSourceAndNoneIsEmpty) {
-  for (const size_t available : {4, 5, 7, 10, 40, 700, 746, 5000}) {
-    const CalibrationSplit split = SplitCalibration(available, 512);
-    EXPECT_LE(split.total(), available);
-    EXPECT_GE(split.statistics, 1U) << available;
-    EXPECT_GE(split.path, 2U) << available;
-    EXPECT_GE(split.held_out, 1U) << available;
+  for (const size_t available : {12, 13, 16, 23, 40, 700, 745, 746, 5000}) {
+    for (const size_t statistics : {2, 8, 512}) {
+      const CalibrationSplit split = SplitCalibration(available, statistics);
+      EXPECT_LE(split.total(), available);
+      EXPECT_LE(split.statistics, statistics);
+      EXPECT_GE(split.statistics, 2U) << available;
+      EXPECT_GE(split.path, 2U) << available;
+      EXPECT_GE(split.held_out, 4U) << available;
+    }
   }
+  EXPECT_EQ(SplitCalibration(kFewestCalibrationImages, 512).statistics, 6U);
+  EXPECT_EQ(CalibrationImagesFor(2), kFewestCalibrationImages);
   EXPECT_EQ(CalibrationImagesFor(512), 512U + 64 + 170);
   EXPECT_EQ(SplitCalibration(746, 512).statistics, 512U);
   EXPECT_LT(SplitCalibration(745, 512).statistics, 512U);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -181,6 +182,51 @@ TEST_F(ElasticLoaderTest, AStoppedComputationResumesInTheCacheFolder) {
   EXPECT_FALSE(Computes());
 }
 
+// Best so far is served, and the next start goes on, though not every one.
+TEST_F(ElasticLoaderTest, AComputationThatRanOutOfTimeGoesOnAtTheNextStart) {
+  const std::string partial = options_.cache_dir + "/ordering.partial";
+  const auto unlimited = [this] {
+    ElasticLoaderOptions options = options_;
+    options.order_time = absl::InfiniteDuration();
+    return options;
+  };
+  options_.order_time = absl::Milliseconds(20);
+  ASSERT_TRUE(Open().ok());
+  EXPECT_TRUE(std::filesystem::exists(partial));
+  {
+    const auto loader = *ElasticLoader::Create(options_);
+    const Ordering kept = **loader->FindOrdering();
+    EXPECT_TRUE(loader->IsUnfinished(kept));
+    EXPECT_TRUE(loader->NeedsCompletion(kept));
+    EXPECT_TRUE((*ElasticLoader::Create(unlimited()))->IsUnfinished(kept));
+    ElasticLoaderOptions explicitly = options_;
+    explicitly.ordering_file = computed_.path;
+    EXPECT_FALSE((*ElasticLoader::Create(explicitly))->IsUnfinished(kept));
+    options_.complete_orderings = false;
+    EXPECT_FALSE(Computes());
+    options_.complete_orderings = true;
+    ElasticLoaderOptions without_images = options_;
+    without_images.calibration = "/nowhere";
+    const auto served = (*ElasticLoader::Create(without_images))->Complete(kept, nullptr);
+    ASSERT_TRUE(served.ok()) << served.status();
+    EXPECT_EQ(served->ordering.Id(), kept.Id());
+    EXPECT_THAT(served->cache_warning, HasSubstr("/nowhere"));
+  }
+  int starts = 0;
+  while (Computes()) ASSERT_LE(++starts, 2);
+  EXPECT_GE(starts, 1);
+  EXPECT_TRUE(std::filesystem::exists(partial)) << "more time would make it better";
+
+  options_ = unlimited();
+  EXPECT_TRUE(Computes());
+  EXPECT_FALSE(std::filesystem::exists(partial));
+  EXPECT_FALSE(Computes());
+  const std::string resumed = computed_.ordering.Id();
+  std::filesystem::remove(computed_.path);
+  EXPECT_TRUE(Computes());
+  EXPECT_EQ(computed_.ordering.Id(), resumed) << "as if there had been time from the first";
+}
+
 TEST_F(ElasticLoaderTest, MissingModelIsNotFoundWithItsPath) {
   options_.model_dir = folder_ + "/nowhere";
   const absl::Status status = ElasticLoader::Create(options_).status();
@@ -216,6 +262,34 @@ TEST_F(ElasticLoaderTest, AnOpenDtypeIsFloat32WhereBfloat16WasFoundWanting) {
   }
   EXPECT_EQ(found, 1);
   EXPECT_EQ((*Open())->dtype(), ExecutionDtype::kFloat32);
+}
+
+// Another model in the same folder, or another ladder, has its own verdict.
+TEST_F(ElasticLoaderTest, TheComparisonOfDtypesIsOfOneModelAndLadder) {
+  if (Bfloat16SpeedUp() <= 1) {
+    GTEST_SKIP() << "this processor has no kernels for bf16 that are faster than those for f32";
+  }
+  std::filesystem::copy(options_.model_dir, folder_ + "/model");
+  options_.model_dir = folder_ + "/model";
+  options_.dtype = std::nullopt;
+  const auto comparisons = [this] {
+    EXPECT_TRUE((*ElasticLoader::Create(options_))->Load(std::nullopt).ok());
+    const std::filesystem::directory_iterator files(options_.cache_dir);
+    return std::count_if(begin(files), end(files), [](const auto& file) {
+      return file.path().filename().string().starts_with("bf16-");
+    });
+  };
+  std::filesystem::create_directories(options_.cache_dir);
+  EXPECT_EQ(comparisons(), 1);
+  EXPECT_EQ(comparisons(), 1);
+  options_.ladder.rungs = 5;
+  EXPECT_EQ(comparisons(), 2);
+  const std::string weights = options_.model_dir + "/model.safetensors";
+  std::fstream file(weights, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-4, std::ios::end);  // the last number of some tensor
+  file.write("\0\0\0\x3f", 4);
+  file.close();
+  EXPECT_EQ(comparisons(), 3);
 }
 
 TEST_F(ElasticLoaderTest, Int8IsCloseToFloat32AndNeverChosen) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "tests/testing/orderings.h"
 #include "tests/testing/random_model.h"
 #include "tests/testing/vit_configs.h"
@@ -11,6 +13,7 @@ namespace snapvit {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 TEST(MakeNonDecreasing, PoolsWhatFalls) {
   std::vector<float> values = {1, 3, 2, 4, 3, 2, 9};
@@ -48,6 +51,38 @@ TEST(MeasureFidelity, WithoutHeldOutImagesIsAnError) {
   const auto source = SyntheticCalibration(10, 64, 64, 1);
   EXPECT_EQ(MeasureFidelity(*model, *source, {.first_image = 10}, nullptr).status().code(),
             absl::StatusCode::kFailedPrecondition);
+}
+
+// One image less its own mean is nothing: its cosine would be zero at every rung, dense included.
+TEST(MeasureFidelity, OneHeldOutImageIsAnErrorAndTwoAreACurve) {
+  const auto model =
+      *ElasticModel::Create(RandomModel(DemoVit(), 3), RandomOrdering(DemoVit(), 3), {});
+  const auto source = SyntheticCalibration(12, 64, 64, 1);
+  const absl::Status status =
+      MeasureFidelity(*model, *source, {.first_image = 11}, nullptr).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("1 images of synthetic"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("at least 2"));
+  bool cut_short = true;
+  const auto curve =
+      MeasureFidelity(*model, *source, {.first_image = 10, .points = 3}, nullptr, &cut_short);
+  ASSERT_TRUE(curve.ok()) << curve.status();
+  EXPECT_NEAR(curve->fidelity.back(), 1, 1e-5);
+  EXPECT_FALSE(cut_short);
+}
+
+TEST(MeasureFidelity, SaysWhetherTimeCutItShort) {
+  const auto model =
+      *ElasticModel::Create(RandomModel(DemoVit(), 3), RandomOrdering(DemoVit(), 3), {});
+  const auto source = SyntheticCalibration(40, 64, 64, 1);
+  FidelityOptions options{.points = 2};
+  options.stop_at = absl::InfinitePast();
+  bool cut_short = false;
+  EXPECT_TRUE(MeasureFidelity(*model, *source, options, nullptr, &cut_short).ok());
+  EXPECT_TRUE(cut_short);
+  options.images = 32;  // two batches are done in any case
+  EXPECT_TRUE(MeasureFidelity(*model, *source, options, nullptr, &cut_short).ok());
+  EXPECT_FALSE(cut_short);
 }
 
 }  // namespace

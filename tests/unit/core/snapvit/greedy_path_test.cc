@@ -45,9 +45,13 @@ TEST_F(GreedyPathTest, IsReproducible) {
 TEST_F(GreedyPathTest, WithoutTimeItStillEndsWithAWholePath) {
   GreedyPathOptions options;
   options.stop_at = absl::InfinitePast();
-  const auto path = GreedyPath(folder_, ordering_, *source_, options, nullptr);
+  bool cut_short = false;
+  const auto path = GreedyPath(folder_, ordering_, *source_, options, nullptr, &cut_short);
   ASSERT_TRUE(path.ok()) << path.status();
   EXPECT_GT(path->size(), 10U);
+  EXPECT_TRUE(cut_short);
+  EXPECT_TRUE(GreedyPath(folder_, ordering_, *source_, {}, nullptr, &cut_short).ok());
+  EXPECT_FALSE(cut_short);
 }
 
 TEST_F(GreedyPathTest, StopsWhenToldTo) {

@@ -5,14 +5,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/base/file.h"
 #include "core/model/reference_forward.h"
 #include "core/snapvit/preprocessed_images.h"
+#include "core/snapvit/synthetic_image.h"
 #include "core/snapvit/unit_statistics.h"
+#include "tests/testing/fake_clock.h"
 #include "tests/testing/random_model.h"
 #include "tests/testing/temporary_folder.h"
 #include "tests/testing/view_fidelity.h"
@@ -27,6 +32,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+
+// One image, again and again.
+class SameImage final : public CalibrationSource {
+ public:
+  size_t size() const override { return 24; }
+  absl::StatusOr<Image> Get(size_t) const override {
+    return DrawSyntheticImage(SyntheticKind::kMix, 32, 32, 1, 0);
+  }
+  std::string Describe() const override { return "copies"; }
+};
 
 class OrderTest : public ::testing::Test {
  protected:
@@ -45,11 +60,31 @@ class OrderTest : public ::testing::Test {
     stages_.clear();
     const ProgressFn progress = [&](const ProgressUpdate& update) {
       stages_.emplace(update.stage);
+      if (on_progress_) on_progress_();
       return update.stage != stage;
     };
-    const auto ordering = ComputeOrdering(folder_, "fingerprint", *source_, options_, progress);
+    const auto ordering =
+        ComputeOrdering(folder_, "fingerprint", *source_, options_, progress, &cut_short_);
     if (ordering.ok()) ordering_ = *ordering;
     return ordering.status();
+  }
+  // The same under a time limit that is over as soon as anything reports progress.
+  absl::Status StoppedInTooShortATime(const std::string& stage) {
+    FakeClock clock;
+    OrderOptions options = options_;
+    options_.clock = &clock;
+    options_.time_limit = absl::Seconds(10);
+    on_progress_ = [&clock] { clock.Advance(absl::Seconds(20)); };
+    const absl::Status status = StoppedIn(stage);
+    on_progress_ = nullptr;
+    options_.clock = options.clock;
+    options_.time_limit = options.time_limit;
+    return status;
+  }
+  std::string Bytes(const Ordering& ordering) const {
+    const std::string path = temporary_.path() + "/bytes";
+    EXPECT_TRUE(WriteOrdering(ordering, path).ok());
+    return *ReadFile(path, 1 << 30);
   }
   // On images that the ordering has not seen.
   double Fidelity(const Ordering& ordering, CorrectionMode mode, double budget) const {
@@ -70,7 +105,9 @@ class OrderTest : public ::testing::Test {
   OrderOptions options_ = Options();
   std::vector<std::string> warnings_;
   std::set<std::string> stages_;  // that the last run came through
-  Ordering ordering_;             // of the last run that was not stopped
+  std::function<void()> on_progress_;
+  Ordering ordering_;       // of the last run that was not stopped
+  bool cut_short_ = false;  // by time
 };
 
 TEST_F(OrderTest, IsValidReproducibleAndReadsBackAsWritten) {
@@ -129,10 +166,87 @@ TEST_F(OrderTest, AStoppedRunResumesToTheSameOrdering) {
   EXPECT_TRUE(StoppedIn("").ok());
   EXPECT_THAT(stages_, Not(Contains("budget path")));
   EXPECT_THAT(warnings_, IsEmpty());
-  const std::string paths[] = {temporary_.path() + "/whole", temporary_.path() + "/resumed"};
-  ASSERT_TRUE(WriteOrdering(whole, paths[0]).ok());
-  ASSERT_TRUE(WriteOrdering(ordering_, paths[1]).ok());
-  EXPECT_EQ(*ReadFile(paths[0], 1 << 30), *ReadFile(paths[1], 1 << 30));
+  EXPECT_FALSE(cut_short_);
+  EXPECT_EQ(Bytes(ordering_), Bytes(whole));
+}
+
+// Whether it was interrupted as well, and wherever that was.
+TEST_F(OrderTest, WhatATimeLimitCutShortIsDoneAgainWithoutIt) {
+  const std::string whole = Bytes(*Compute());
+  for (const char* stage : {"budget path", "fidelity", ""}) {
+    std::filesystem::remove(checkpoint_);
+    EXPECT_EQ(StoppedInTooShortATime(stage).ok(), stage[0] == 0);
+    EXPECT_TRUE(std::filesystem::exists(checkpoint_));
+    ASSERT_TRUE(StoppedIn("").ok());
+    EXPECT_THAT(stages_, Contains("statistics")) << stage;
+    EXPECT_FALSE(cut_short_);
+    EXPECT_EQ(Bytes(ordering_), whole) << stage;
+  }
+  EXPECT_THAT(warnings_, IsEmpty());
+}
+
+// A run takes the time of what is done already for what comes after that; when that is no more than
+// there was, it is the end.
+TEST_F(OrderTest, UnderOneTimeLimitItGoesOnButNotForEver) {
+  ASSERT_TRUE(StoppedInTooShortATime("").ok());
+  EXPECT_TRUE(cut_short_);
+  const Ordering first = ordering_;
+  const absl::Duration limit = absl::Seconds(10);
+  EXPECT_TRUE(CanGoOn(checkpoint_, first, limit));
+  EXPECT_FALSE(CanGoOn(checkpoint_, first, limit / 4)) << "in less time";
+
+  ASSERT_TRUE(StoppedInTooShortATime("").ok());
+  EXPECT_THAT(stages_, Not(Contains("statistics")));
+  EXPECT_THAT(stages_, Contains("budget path"));
+  EXPECT_TRUE(cut_short_);
+  EXPECT_FALSE(CanGoOn(checkpoint_, ordering_, limit));
+  EXPECT_TRUE(CanGoOn(checkpoint_, ordering_, 2 * limit));
+  EXPECT_TRUE(CanGoOn(checkpoint_, ordering_, absl::InfiniteDuration()));
+  Ordering other = ordering_;
+  other.mlp_scores[0] += 1;
+  EXPECT_FALSE(CanGoOn(checkpoint_, other, 2 * limit)) << "it is of another ordering";
+
+  ASSERT_TRUE(StoppedInTooShortATime("").ok());
+  EXPECT_THAT(stages_, ElementsAre("fidelity"));
+  ASSERT_TRUE(StoppedIn("").ok());
+  EXPECT_FALSE(CanGoOn(checkpoint_, ordering_, absl::InfiniteDuration()));
+}
+
+// What a long search left is not lost to a run that is in more of a hurry.
+TEST_F(OrderTest, AShorterTimeLimitTakesWhatALongerOneLeft) {
+  ASSERT_TRUE(StoppedIn("fidelity").code() == absl::StatusCode::kCancelled);
+  ASSERT_TRUE(StoppedInTooShortATime("").ok());
+  EXPECT_THAT(stages_, ElementsAre("fidelity"));
+  EXPECT_FALSE(cut_short_);
+  EXPECT_EQ(ordering_.path, Compute()->path);
+}
+
+TEST_F(OrderTest, TooFewImagesAreAnErrorThatNamesTheirNumberAndTheLeast) {
+  for (const size_t images : {4, 5, 6, 11}) {
+    const auto few = SyntheticCalibration(images, 32, 32, 1);
+    const absl::Status status =
+        ComputeOrdering(folder_, "fingerprint", *few, Options(), nullptr).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(absl::StrCat("has ", images, " images, expected at least 12")));
+  }
+}
+
+TEST_F(OrderTest, TheFewestImagesGiveAnOrderingWhoseCurveEndsAtOne) {
+  const auto few = SyntheticCalibration(kFewestCalibrationImages, 32, 32, 1);
+  const auto ordering = ComputeOrdering(folder_, "fingerprint", *few, Options(), nullptr);
+  ASSERT_TRUE(ordering.ok()) << ordering.status();
+  EXPECT_TRUE(ValidateOrdering(*ordering).ok()) << ValidateOrdering(*ordering);
+  EXPECT_NEAR(ordering->fidelity.fidelity.back(), 1, 1e-5);
+  EXPECT_GT(ordering->fidelity.fidelity.front(), 0);
+}
+
+TEST_F(OrderTest, ImagesThatAreAllTheSameAreAnError) {
+  const absl::Status status =
+      ComputeOrdering(folder_, "fingerprint", SameImage(), Options(), nullptr).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("of copies"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("have the same embedding"));
 }
 
 TEST_F(OrderTest, IgnoresTheCheckpointOfOtherOptions) {
