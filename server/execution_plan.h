@@ -25,10 +25,11 @@ struct ExecutionPlan {
   absl::Duration order_time;
 };
 
-// Opens the device: call before the first computation of the process. OpenDevice's errors.
+// Opens the device: call before the first computation of the process. OpenDevice's errors. `cores`:
+// to be shared out; 0: AvailableCores().
 absl::StatusOr<ExecutionPlan> PlanExecution(
     const ServerOptions& options, const std::optional<SimulatedProfile>& profile,
-    const CudaModuleSearch& search = CudaModuleSearch::OfProcess());
+    const CudaModuleSearch& search = CudaModuleSearch::OfProcess(), int cores = 0);
 
 // Says which GPU it is and how much of it is free, or why there is none; nothing of a CPU that was
 // asked for.

@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/cpu_quota.h"
 #include "core/elastic/elastic_state.h"
 #include "core/elastic/view_forward.h"
 #include "core/model/torch_guard.h"
@@ -129,7 +131,11 @@ const char* EmbeddingKindName(EmbeddingKind kind) {
   }
 }
 
-int AvailableCores() { return static_cast<int>(AllowedCpus().size()); }
+int AvailableCores() {
+  static const std::optional<double> quota = CpuQuota();
+  const auto cpus = static_cast<int>(AllowedCpus().size());
+  return quota.has_value() ? std::clamp(static_cast<int>(*quota), 1, cpus) : cpus;
+}
 
 absl::Status CheckEmbeddingKind(const VitConfig& config, EmbeddingKind kind) {
   if (kind == EmbeddingKind::kClass && !config.class_token) {
@@ -170,8 +176,10 @@ void Engine::StartWorker(int worker) const {
   const std::vector<int> cpus = AllowedCpus();
   const int threads = options_.threads_per_worker;
   // One worker uses the whole machine: nothing to separate. More of them get a slice of the cores
-  // each, if there are enough.
-  if (options_.workers > 1 && static_cast<size_t>(options_.workers * threads) <= cpus.size()) {
+  // each, if there are enough, and no quota says that others use them, too.
+  const auto all = static_cast<int>(cpus.size());
+  const bool enough = options_.workers * threads <= all && AvailableCores() == all;
+  if (options_.pin && options_.workers > 1 && enough) {
     cpu_set_t set;
     CPU_ZERO(&set);
     for (int i = 0; i < threads; ++i) CPU_SET(cpus[worker * threads + i], &set);

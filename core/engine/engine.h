@@ -58,6 +58,9 @@ class Engine {
     int workers = 1;  // threads that call Run
     int threads_per_worker =
         0;  // of a matrix product; 0: cores of the machine / workers, at least 1
+    // Whether several workers get cores of their own. Not on a GPU, where a worker's thread only
+    // waits, and others have to get by.
+    bool pin = true;
   };
   static absl::StatusOr<std::unique_ptr<Engine>> Create(const Options& options);
 
@@ -84,7 +87,7 @@ class Engine {
   const Options options_;
 };
 
-// Cores that this process may use (affinity and cgroup limit respected through the affinity mask).
+// Cores that this process may use: by its affinity and, rounded down, by its CPU quota; at least 1.
 int AvailableCores();
 
 }  // namespace snapvit

@@ -23,6 +23,33 @@ TEST(PlanExecution, ACpuSharesItsCoresAmongDecodingAndOneWorker) {
   EXPECT_EQ(plan.order_time, absl::Minutes(5));
 }
 
+// As many threads a worker as a batch may have images.
+TEST(PlanExecution, ManyCoresAreSharedAmongWorkers) {
+  ServerOptions options;
+  options.device.kind = Kind::kCpu;
+  struct Case {
+    int cores, workers, threads, decode_threads;
+  };
+  for (const Case& of : {Case{1, 1, 1, 1},
+                         {2, 1, 1, 1},
+                         {16, 1, 14, 2},
+                         {18, 1, 16, 2},
+                         {32, 2, 14, 4},
+                         {64, 4, 14, 8},
+                         {192, 11, 15, 24}}) {
+    const ExecutionPlan plan =
+        *PlanExecution(options, std::nullopt, CudaModuleSearch::OfProcess(), of.cores);
+    EXPECT_EQ(plan.workers, of.workers) << of.cores;
+    EXPECT_EQ(plan.threads, of.threads) << of.cores;
+    EXPECT_EQ(plan.decode_threads, of.decode_threads) << of.cores;
+  }
+  options.threads = 3;  // what a container has of 64 cores
+  const ExecutionPlan plan =
+      *PlanExecution(options, std::nullopt, CudaModuleSearch::OfProcess(), 64);
+  EXPECT_EQ(plan.workers, 1);
+  EXPECT_EQ(plan.threads, 3);
+}
+
 // Two batches overlap, each larger; the cores decode.
 TEST(PlanExecution, AGpuHasTwoWorkersAndLargeBatches) {
   ServerOptions options;
