@@ -34,6 +34,8 @@ if(CMAKE_CUDA_COMPILER AND CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 13 
   set_target_properties(snapvit_row_kernels PROPERTIES
     CUDA_STANDARD 17 CUDA_RUNTIME_LIBRARY None CUDA_VISIBILITY_PRESET hidden)  # CMake 3.25 knows no later standard for nvcc
   target_include_directories(snapvit_row_kernels PRIVATE ${CMAKE_SOURCE_DIR})
+  # As -ffp-contract=off for the host: what is compared with the CPU rounds as often as there.
+  target_compile_options(snapvit_row_kernels PRIVATE -fmad=false)
   target_sources(snapvit_cuda PRIVATE $<TARGET_OBJECTS:snapvit_row_kernels>)
   target_compile_definitions(snapvit_cuda PRIVATE SNAPVIT_ROW_KERNELS)
   set_target_properties(snapvit_cuda PROPERTIES CUDA_RUNTIME_LIBRARY None LINKER_LANGUAGE CXX)

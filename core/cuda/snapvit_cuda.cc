@@ -4,6 +4,7 @@
 // what there is, CUDA graphs, and kernels of our own (SNAPVIT_ROW_KERNELS: there is nvcc).
 #include <ATen/cuda/CUDAGraph.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <exception>
 #include <mutex>
-#include <shared_mutex>
 #include <string>
 
 #include "core/cuda/row_kernels.h"
@@ -83,10 +83,11 @@ int DeviceMemory(int index, uint64_t* free_bytes, uint64_t* total_bytes, char* e
   });
 }
 
+// Not the whole device: that would break the capture of another thread.
 int Synchronize(int index, char* error, size_t error_size) {
   return Report(error, error_size, [&] {
     const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
-    c10::cuda::device_synchronize();
+    c10::cuda::getCurrentCUDAStream().synchronize();
   });
 }
 
@@ -112,37 +113,50 @@ constexpr decltype(SnapvitCudaApi::add_norm) AddNorm = nullptr;
 constexpr decltype(SnapvitCudaApi::gather_patches) GatherPatches = nullptr;
 #endif
 
-// ATen's random generator is part of every graph, though nothing here draws from it: while one
-// thread captures, another's replay would fail over that.
-std::shared_mutex graphs_mutex;
+// ATen's random generator and allocator are part of every capture: one at a time. Replays need
+// neither (nothing here draws), and go on meanwhile.
+std::mutex captures_mutex;
+
+// Ends a capture. If it failed, ATen throws before it tells the allocator, which would count it as
+// under way for good.
+void EndCapture(at::cuda::CUDAGraph& graph, c10::DeviceIndex device, at::cuda::MempoolId_t pool) {
+  try {
+    graph.capture_end();
+  } catch (...) {
+    try {
+      c10::cuda::CUDACachingAllocator::endAllocateToPool(device, pool);
+    } catch (...) {  // it knew
+    }
+    throw;
+  }
+}
 
 int GraphCapture(int index, int (*body)(void*), void* context, void* share, void** graph,
                  char* error, size_t error_size) {
   return Report(error, error_size, [&] {
-    const c10::cuda::CUDAGuard guard(static_cast<c10::DeviceIndex>(index));
-    const std::unique_lock lock(graphs_mutex);
+    const auto device = static_cast<c10::DeviceIndex>(index);
+    const c10::cuda::CUDAGuard guard(device);
+    const std::lock_guard lock(captures_mutex);
+    const at::cuda::MempoolId_t pool = share != nullptr
+                                           ? static_cast<at::cuda::CUDAGraph*>(share)->pool()
+                                           : at::cuda::graph_pool_handle();
     // On failure it stays for good: the allocator may still ask it which stream it captures.
     auto* const captured = new at::cuda::CUDAGraph();
     // Other threads go on allocating and copying: only this one's calls may not break a capture.
-    captured->capture_begin(share != nullptr ? static_cast<at::cuda::CUDAGraph*>(share)->pool()
-                                             : at::cuda::graph_pool_handle(),
-                            cudaStreamCaptureModeThreadLocal);
+    captured->capture_begin(pool, cudaStreamCaptureModeThreadLocal);
     const int failed = body(context);
-    captured->capture_end();
+    EndCapture(*captured, device, pool);
     TORCH_CHECK(failed == 0, "the work that was to become a graph failed");
     *graph = captured;
   });
 }
 
 int GraphReplay(void* graph, char* error, size_t error_size) {
-  return Report(error, error_size, [&] {
-    const std::shared_lock lock(graphs_mutex);
-    static_cast<at::cuda::CUDAGraph*>(graph)->replay();
-  });
+  return Report(error, error_size, [&] { static_cast<at::cuda::CUDAGraph*>(graph)->replay(); });
 }
 
 void GraphFree(void* graph) {
-  const std::unique_lock lock(graphs_mutex);
+  const std::lock_guard lock(captures_mutex);
   delete static_cast<at::cuda::CUDAGraph*>(graph);
 }
 

@@ -56,7 +56,9 @@ struct SnapvitCudaApi {
   // hundred MB.
   int (*device_memory)(int index, uint64_t* free_bytes, uint64_t* total_bytes, char* error,
                        size_t error_size);
-  // Waits for all work that was given to the GPU. Its errors are also those of that work.
+  // Waits for the work that was given to the calling thread's present stream of the GPU. Its errors
+  // are also those of earlier work, of any stream, after which the GPU does nothing more for the
+  // process.
   int (*synchronize)(int index, char* error, size_t error_size);
 
   // The module's own kernels, given to the calling thread's present stream of the GPU. Null in a

@@ -45,15 +45,18 @@ class Profiler {
 
   absl::Status Run(const ProgressFn& progress) {
     const absl::Time stop = options_.clock->Now() + options_.time_limit;
-    const size_t total = times_.size() * (options_.repetitions + 1);
+    // The first run of a cell allocates and warms caches, and the second one becomes a graph where
+    // there are graphs: neither counts once there is a later one.
+    const int first_runs = model_->device() == "cpu" ? 1 : 2;
+    // Where graphs are made there is no time without them.
+    const int least_runs = first_runs == 1 ? 1 : first_runs + 1;
+    const size_t total = times_.size() * (options_.repetitions + first_runs);
     size_t done = 0;
-    for (int round = 0; round <= options_.repetitions; ++round) {
+    for (int round = 0; round < options_.repetitions + first_runs; ++round) {
       for (size_t cell = 0; cell < times_.size(); ++cell, ++done) {
-        if (!times_[cell].empty() && options_.clock->Now() >= stop) continue;
+        if (round >= least_runs && options_.clock->Now() >= stop) continue;
         ASSIGN_OR_RETURN(const absl::Duration time, TimeOnce(cell));
-        // The first run of a cell allocates and warms caches: it counts only until there is a
-        // second.
-        if (round == 1) times_[cell].clear();
+        if (round > 0 && round <= first_runs) times_[cell].clear();
         times_[cell].push_back(time);
         if (progress && !progress({"warm-up", static_cast<double>(done + 1) / total})) {
           return absl::CancelledError("profiling was stopped");

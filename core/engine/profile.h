@@ -18,9 +18,9 @@ namespace snapvit {
 struct ProfileOptions {
   std::vector<int> rungs;                   // empty: all of the ladder
   std::vector<int> batches = {1, 2, 4, 8};  // images per batch, ascending
-  int repetitions = 5;  // timed runs of a cell, after one that is not; at least 1
+  int repetitions = 5;  // timed runs of a cell, after one (on a GPU two) that is not; at least 1
   absl::Duration time_limit =
-      absl::InfiniteDuration();  // past it, remaining cells get one run each
+      absl::InfiniteDuration();  // past it, remaining cells get one run each, on a GPU three
   const Clock* clock = Clock::Monotonic();
 };
 

@@ -19,6 +19,9 @@ absl::StatusOr<at::Device> TorchDevice(const Device& device) {
     }
     at::globalContext().setAllowTF32CuBLAS(false);
     at::globalContext().setAllowTF32CuDNN(false);
+    // cuDNN's attention, ATen's first choice on Hopper, makes a plan for each shape on each thread:
+    // tenths of a second for each view and batch. The others have nothing to prepare.
+    at::globalContext().setSDPUseCuDNN(false);
     return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(device.index));
   });
 }

@@ -122,7 +122,7 @@ PermutedWeights PcaFitness::State::WithHeads(const UnitRanking& ranking) const {
   PermutedWeights out = weights;  // tensors share storage
   const VitConfig& config = weights.config;
   for (int block = 0; block < config.depth; ++block) {
-    const at::Tensor order = Index(ranking.heads(block));
+    const at::Tensor order = Index(ranking.heads(block)).to(weights.patch_weight.device());
     PermutedBlock& to = out.blocks[block];
     to.qkv_weight = to.qkv_weight.index_select(0, order);
     if (to.qkv_bias.defined()) to.qkv_bias = to.qkv_bias.index_select(0, order);
