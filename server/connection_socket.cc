@@ -59,6 +59,12 @@ std::optional<ConnectionEnds> EndsOf(int fd) {
   return ConnectionEnds{local->port, peer->address, peer->port};
 }
 
+// Whether something has come since the connection was made, or since it was last answered.
+bool IsAsking(const tcp_info& info) {
+  if (info.tcpi_bytes_received == 0) return false;
+  return info.tcpi_data_segs_out == 0 || info.tcpi_last_data_recv < info.tcpi_last_data_sent;
+}
+
 // Calls `visit` with every TCP connection of this process.
 void ForEachConnection(const std::function<void(int fd, const ConnectionEnds& ends)>& visit) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), &closedir);
@@ -82,8 +88,8 @@ std::optional<int> FindConnectionSocket(const ConnectionEnds& connection) {
 std::vector<ConnectionSocket> FindSilentSockets(uint16_t local_port,
                                                 std::span<const ConnectionEnds> busy) {
   struct Silent {
-    bool has_spoken = false;
-    uint32_t milliseconds = 0;
+    bool is_asking = false;
+    bool is_new = false;
     ConnectionSocket socket;
   };
   std::vector<Silent> found;
@@ -99,10 +105,12 @@ std::vector<ConnectionSocket> FindSilentSockets(uint16_t local_port,
     if (ioctl(fd, FIONREAD, &unread) != 0 || unread > 0) return;
     // What was cut already is as good as gone.
     if (info.tcpi_state != kTcpEstablished && info.tcpi_state != kTcpCloseWait) return;
-    found.push_back({info.tcpi_bytes_received > 0, info.tcpi_last_data_recv, {fd, ends}});
+    const uint32_t silent_ms = std::min(info.tcpi_last_data_recv, info.tcpi_last_data_sent);
+    found.push_back({IsAsking(info), info.tcpi_bytes_received == 0, {fd, ends, silent_ms}});
   });
   std::stable_sort(found.begin(), found.end(), [](const Silent& a, const Silent& b) {
-    return std::tuple(a.has_spoken, b.milliseconds) < std::tuple(b.has_spoken, a.milliseconds);
+    return std::tuple(a.is_asking, b.socket.silent_ms, a.is_new) <
+           std::tuple(b.is_asking, a.socket.silent_ms, b.is_new);
   });
   std::vector<ConnectionSocket> sockets;
   for (Silent& silent : found) sockets.push_back(std::move(silent.socket));
@@ -115,7 +123,7 @@ std::vector<ConnectionSocket> FindStuckSockets(std::span<const ConnectionEnds> c
     const auto connection = std::find(connections.begin(), connections.end(), ends);
     int unsent = 0;
     if (connection == connections.end() || ioctl(fd, SIOCOUTQ, &unsent) != 0 || unsent == 0) return;
-    found[connection - connections.begin()] = {fd, ends};
+    found[connection - connections.begin()] = {.fd = fd, .ends = ends};
   });
   std::erase_if(found, [](const ConnectionSocket& socket) { return socket.fd < 0; });
   return found;

@@ -24,11 +24,14 @@ std::optional<int> FindConnectionSocket(const ConnectionEnds& connection);
 struct ConnectionSocket {
   int fd = -1;
   ConnectionEnds ends;
+  uint32_t silent_ms = 0;  // of FindSilentSockets: since something has come or gone
 };
 
 // Of the connections of this process at `local_port`, without those in `busy`, the ones on which
-// nothing waits to be read, the most silent first: those on which nothing has ever come, then by
-// the time since something has. (The kernel counts it in milliseconds.)
+// nothing waits to be read, the most silent first: those on which nothing has come yet, or nothing
+// since they were answered, then those with a part of a request, each by the time since something
+// has come or gone. (The kernel counts it in milliseconds; of equal ones those that were answered
+// come first.)
 std::vector<ConnectionSocket> FindSilentSockets(uint16_t local_port,
                                                 std::span<const ConnectionEnds> busy);
 

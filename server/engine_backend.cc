@@ -16,6 +16,7 @@ void EngineBackend::Run(int /*worker*/, std::span<const Assignment> batch,
     items.push_back(&item);
   }
   engine_.Run(items, statuses);
+  watch_.Note(statuses);
 }
 
 }  // namespace snapvit

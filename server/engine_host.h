@@ -28,6 +28,8 @@ class EngineHost {
   virtual void ReloadOrdering(const std::string& path, OrderingDone done) = 0;
   // Ends Run() at its next step. Any thread.
   virtual void Stop() = 0;
+  // What no later batch can succeed after: the process has to end. Any thread.
+  virtual absl::Status DeviceFailure() const { return absl::OkStatus(); }
 };
 
 }  // namespace snapvit

@@ -9,6 +9,7 @@
 #include "core/base/status_macros.h"
 #include "server/admission.h"
 #include "server/receipt.h"
+#include "server/reply_size.h"
 #include "server/rpc_code.h"
 #include "server/rpc_status.h"
 
@@ -58,6 +59,7 @@ absl::Status Exchange<Method>::Submit(absl::Time deadline) {
   }
   images_ = static_cast<int>(images);
   ASSIGN_OR_RETURN(options_, Method::ReadOptions(request_, *model_));
+  RETURN_IF_ERROR(CheckReplySize());
   InferenceJob::Options options;
   options.model = model_;
   options.tenant = tenant_->index;
@@ -71,6 +73,20 @@ absl::Status Exchange<Method>::Submit(absl::Time deadline) {
   options.image_faults = image_faults_;
   job_.emplace(std::move(options));
   return job_->Start(*options_.images, context_.executor, [this] { Finish(); });
+}
+
+// gRPC would find it only when everything is computed, and end a stream for it.
+template <typename Method>
+absl::Status Exchange<Method>::CheckReplySize() const {
+  // It has nothing but the id yet.
+  const size_t bytes = response_->ByteSizeLong() + MostReplyBytes(options_, *model_, images_);
+  if (bytes <= context_.max_message_bytes) return absl::OkStatus();
+  context_.metrics->RecordRefusal(Refusal::kTooLarge);
+  return WithReason(
+      absl::ResourceExhaustedError(absl::StrCat(
+          "the reply takes ", bytes, " bytes, expected at most ", context_.max_message_bytes,
+          " (--max-message-bytes): ask for fewer images at once, or for less of each")),
+      kReasonTooLarge);
 }
 
 template <typename Method>

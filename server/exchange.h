@@ -27,9 +27,9 @@ namespace snapvit {
 template <typename Method>
 class Exchange {
  public:
-  // Pointers are borrowed and outlive the exchange.
-  Exchange(const InferenceContext* context, const Caller* caller,
-           const typename Method::Request* request, typename Method::Response* response,
+  // Pointers are borrowed and outlive the exchange. The images' bytes are taken out of `request`.
+  Exchange(const InferenceContext* context, const Caller* caller, typename Method::Request* request,
+           typename Method::Response* response,
            InferenceJob::ImageFaults image_faults = Method::kImageFaults)
       : context_(*context),
         caller_(*caller),
@@ -49,6 +49,8 @@ class Exchange {
 
  private:
   absl::Status Submit(absl::Time deadline);
+  // RESOURCE_EXHAUSTED (TOO_LARGE) if the reply could not be sent.
+  absl::Status CheckReplySize() const;
   absl::StatusOr<RungInterval> Resolve() const;
   // Charges the tenant, which may lower the rungs, and counts what it asks for.
   absl::Status Admit(RungInterval& rungs);
@@ -68,7 +70,7 @@ class Exchange {
 
   const InferenceContext& context_;
   const Caller& caller_;
-  const typename Method::Request& request_;
+  typename Method::Request& request_;
   typename Method::Response* const response_;
   const InferenceJob::ImageFaults image_faults_;
 

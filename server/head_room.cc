@@ -20,14 +20,14 @@ void HeadRoom::Opened(uint16_t local_port) {
   bool last_thread;
   {
     absl::MutexLock lock(&mu_);
-    if (++waiting_ <= most_) return;
-    last_thread = waiting_ + busy_.size() == threads_;
+    if (++waiting_ <= options_.most) return;
+    last_thread = waiting_ + busy_.size() == options_.threads;
   }
   // Those that have sent something do not count, since their requests are about to be read. If
   // those are no whole requests, they will be silent, and whoever comes next cuts them; but
   // nobody comes while there is no thread.
   int looks = 0;
-  while (CutSilent(local_port) <= most_ && last_thread && !IsRoomy() && ++looks < kMostLooks) {
+  while (!CutSilent(local_port) && last_thread && !IsRoomy() && ++looks < kMostLooks) {
     absl::SleepFor(kLookPeriod);
   }
 }
@@ -42,7 +42,7 @@ void HeadRoom::RequestDone(const ConnectionEnds& connection) {
   {
     absl::MutexLock lock(&mu_);
     busy_.erase(std::find(busy_.begin(), busy_.end(), connection));
-    if (++waiting_ <= most_) return;
+    if (++waiting_ <= options_.most) return;
   }
   CutSilent(connection.local_port);
 }
@@ -52,11 +52,23 @@ void HeadRoom::Closed() {
   --waiting_;
 }
 
-size_t HeadRoom::CutSilent(uint16_t local_port) {
+bool HeadRoom::CutSilent(uint16_t local_port) {
   absl::MutexLock search(&search_mu_);
   const std::vector<ConnectionSocket> silent = FindSilentSockets(local_port, busy());
-  for (size_t i = 0; i + most_ < silent.size(); ++i) Cut(silent[i]);
-  return silent.size();
+  bool all = silent.size() > options_.most;
+  for (size_t i = 0; i + options_.most < silent.size(); ++i) {
+    if (silent[i].silent_ms < options_.grace_ms) {
+      all = false;
+    } else if (Cut(silent[i]) && options_.on_cut) {
+      options_.on_cut();
+    }
+  }
+  return all;
+}
+
+void HeadRoom::CutAll(uint16_t local_port) {
+  absl::MutexLock search(&search_mu_);
+  for (const ConnectionSocket& socket : FindSilentSockets(local_port, busy())) Cut(socket);
 }
 
 std::vector<ConnectionEnds> HeadRoom::busy() {
@@ -64,18 +76,18 @@ std::vector<ConnectionEnds> HeadRoom::busy() {
   return busy_;
 }
 
-void HeadRoom::Cut(const ConnectionSocket& socket) {
+bool HeadRoom::Cut(const ConnectionSocket& socket) {
   absl::MutexLock lock(&mu_);
   // Under the lock: what waits stays open and without a request.
-  if (std::find(busy_.begin(), busy_.end(), socket.ends) != busy_.end()) return;
-  if (!IsStillOpen(socket)) return;
+  if (std::find(busy_.begin(), busy_.end(), socket.ends) != busy_.end()) return false;
+  if (!IsStillOpen(socket)) return false;
   shutdown(socket.fd, SHUT_RDWR);
-  if (on_cut_) on_cut_();
+  return true;
 }
 
 bool HeadRoom::IsRoomy() {
   absl::MutexLock lock(&mu_);
-  return waiting_ <= most_ || waiting_ + busy_.size() < threads_;
+  return waiting_ <= options_.most || waiting_ + busy_.size() < options_.threads;
 }
 
 }  // namespace snapvit

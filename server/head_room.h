@@ -18,10 +18,14 @@ namespace snapvit {
 // Thread-safe.
 class HeadRoom {
  public:
-  // `most` connections may be silent; the listener has `threads`. `on_cut` is called, under a lock,
-  // when a connection had to make way; may be empty.
-  HeadRoom(size_t most, size_t threads, std::function<void()> on_cut)
-      : most_(most), threads_(threads), on_cut_(std::move(on_cut)) {}
+  struct Options {
+    size_t most = 16;     // connections that may be silent
+    size_t threads = 32;  // of the listener
+    // One that has just come is about to ask: so long it makes way to nobody.
+    uint32_t grace_ms = 0;
+    std::function<void()> on_cut;  // under a lock, when a connection had to make way; may be empty
+  };
+  explicit HeadRoom(Options options) : options_(std::move(options)) {}
 
   // A thread has taken a connection of the listener at `local_port`. civetweb does not say yet
   // which.
@@ -32,18 +36,19 @@ class HeadRoom {
   void RequestDone(const ConnectionEnds& connection) ABSL_LOCKS_EXCLUDED(mu_);
   // One of those without a request is about to be closed.
   void Closed() ABSL_LOCKS_EXCLUDED(mu_);
+  // All that are silent make way to the listener's end; `on_cut` is not called.
+  void CutAll(uint16_t local_port) ABSL_LOCKS_EXCLUDED(search_mu_, mu_);
 
  private:
-  // Cuts the silent connections above `most_`, the most silent first; returns how many there were.
-  size_t CutSilent(uint16_t local_port) ABSL_LOCKS_EXCLUDED(search_mu_, mu_);
+  // Cuts the silent connections above `most`, the most silent first. False if there were no more,
+  // or some have come too recently.
+  bool CutSilent(uint16_t local_port) ABSL_LOCKS_EXCLUDED(search_mu_, mu_);
   std::vector<ConnectionEnds> busy() ABSL_LOCKS_EXCLUDED(mu_);
-  // Nothing if it has a request, or is gone.
-  void Cut(const ConnectionSocket& socket) ABSL_LOCKS_EXCLUDED(mu_);
+  // False if it has a request, or is gone.
+  bool Cut(const ConnectionSocket& socket) ABSL_LOCKS_EXCLUDED(mu_);
   bool IsRoomy() ABSL_LOCKS_EXCLUDED(mu_);
 
-  const size_t most_;
-  const size_t threads_;
-  const std::function<void()> on_cut_;
+  const Options options_;
   absl::Mutex search_mu_ ABSL_ACQUIRED_BEFORE(mu_);  // one search for who is silent at a time
   absl::Mutex mu_;                                   // never held for long: requests wait for it
   size_t waiting_ ABSL_GUARDED_BY(mu_) = 0;

@@ -24,7 +24,7 @@ constexpr absl::Duration kLookPeriod = absl::Milliseconds(50);
 struct EmbeddingsEndpoint {
   using Method = EmbedMethod;
   using Call = EmbeddingsCall;
-  static absl::StatusOr<Call> Read(const std::string& body) { return ReadEmbeddingsCall(body); }
+  static absl::StatusOr<Call> Read(std::string body) { return ReadEmbeddingsCall(std::move(body)); }
   static HttpResponse Reply(const Call& call, const Method::Response& response,
                             const ReplyModel& model) {
     return EmbeddingsReply(response, model, call.base64);
@@ -34,7 +34,7 @@ struct EmbeddingsEndpoint {
 struct ClassifyEndpoint {
   using Method = ClassifyMethod;
   using Call = ClassifyCall;
-  static absl::StatusOr<Call> Read(const std::string& body) { return ReadClassifyCall(body); }
+  static absl::StatusOr<Call> Read(std::string body) { return ReadClassifyCall(std::move(body)); }
   static HttpResponse Reply(const Call&, const Method::Response& response,
                             const ReplyModel& model) {
     return ClassifyReply(response, model);
@@ -81,9 +81,7 @@ absl::StatusOr<TenantPtr> HttpApi::Receive(HttpRequest& http, const Caller& call
     RETURN_IF_ERROR(Admit());
     ASSIGN_OR_RETURN(const TenantPtr tenant, context_.authenticator->Authenticate(caller));
     name = tenant->policy.name;
-    ASSIGN_OR_RETURN(const std::string body,
-                     http.ReadBody(options_.max_body_bytes, options_.body_time));
-    ASSIGN_OR_RETURN(call, Endpoint::Read(body));
+    ASSIGN_OR_RETURN(call, ReadCall<Endpoint>(http));
     return tenant;
   };
   absl::StatusOr<TenantPtr> tenant = receive();
@@ -92,6 +90,19 @@ absl::StatusOr<TenantPtr> HttpApi::Receive(HttpRequest& http, const Caller& call
     RecordRefused(context_, {Method::kRpc, Method::kName, name, caller.trace}, tenant.status());
   }
   return tenant;
+}
+
+// From then on the queue counts what is held.
+template <typename Endpoint>
+absl::StatusOr<typename Endpoint::Call> HttpApi::ReadCall(HttpRequest& http) {
+  HttpBodyMemory::Share share(&bodies_);
+  absl::StatusOr<std::string> body =
+      http.ReadBody(options_.max_body_bytes, options_.body_time, &share);
+  if (GetReason(body.status()) == kReasonQueueFull) {
+    context_.metrics->RecordRefusal(Refusal::kHttpMemory);
+  }
+  RETURN_IF_ERROR(body.status());
+  return Endpoint::Read(*std::move(body));
 }
 
 absl::Status HttpApi::Admit() const {
@@ -110,7 +121,7 @@ absl::Status HttpApi::Admit() const {
 
 template <typename Endpoint>
 absl::Status HttpApi::Serve(HttpRequest& http, const Caller& caller, TenantPtr tenant,
-                            const typename Endpoint::Call& call,
+                            typename Endpoint::Call& call,
                             typename Endpoint::Method::Response& response) {
   // OpenAI's clients have no place for the error of one image.
   Exchange<typename Endpoint::Method> exchange(&context_, &caller, &call.request, &response,

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/http_body_memory.h"
 #include "server/http_server.h"
 #include "server/inference_context.h"
 
@@ -22,13 +23,16 @@ class HttpApi {
  public:
   struct Options {
     size_t max_body_bytes = size_t{64} << 20;
+    // Of all bodies together, from their first byte until they are understood.
+    size_t max_body_memory = size_t{1} << 30;
     absl::Duration body_time = absl::Seconds(30);  // within which a body must have come
     int max_calls = 64;  // answered at the same time; each holds a thread of the HTTP server
     // Callers are known by certificates alone, which HTTP has none of: everybody is refused.
     bool certificates_only = false;
   };
 
-  HttpApi(InferenceContext context, Options options) : context_(context), options_(options) {}
+  HttpApi(InferenceContext context, Options options)
+      : context_(context), options_(options), bodies_(options.max_body_memory) {}
 
   // What the HTTP server is to serve, by path.
   std::map<std::string, HttpCallHandler> Calls();
@@ -42,14 +46,16 @@ class HttpApi {
   template <typename Endpoint>
   absl::StatusOr<TenantPtr> Receive(HttpRequest& http, const Caller& caller,
                                     typename Endpoint::Call& call);
+  template <typename Endpoint>
+  absl::StatusOr<typename Endpoint::Call> ReadCall(HttpRequest& http);
   absl::Status Admit() const;
   template <typename Endpoint>
   absl::Status Serve(HttpRequest& http, const Caller& caller, TenantPtr tenant,
-                     const typename Endpoint::Call& call,
-                     typename Endpoint::Method::Response& response);
+                     typename Endpoint::Call& call, typename Endpoint::Method::Response& response);
 
   const InferenceContext context_;
   const Options options_;
+  HttpBodyMemory bodies_;
   std::atomic<int> calls_ = 0;  // under way
 };
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -36,7 +37,8 @@ absl::Status Unexpected(const std::string& field, const Json& value, const std::
   return absl::InvalidArgumentError(absl::StrCat(field, " is ", text, ", expected ", expected));
 }
 
-absl::StatusOr<Json> ParseObject(const std::string& body) {
+// By value: once it is parsed, nobody needs the text.
+absl::StatusOr<Json> ParseObject(std::string body) {
   ASSIGN_OR_RETURN(Json json, ParseJson(body, "the body", kLimits));
   if (json.is_object()) return json;
   return absl::InvalidArgumentError(
@@ -167,21 +169,24 @@ absl::Status ReadImage(const std::string& name, const Json& value, v1::Image* im
   return ReadDataUri(inner, link.get_ref<const std::string&>(), image);
 }
 
-absl::Status ReadInput(const Json& object, google::protobuf::RepeatedPtrField<v1::Image>* images) {
-  const Json& input = Field(object, "input");
-  if (input.is_null()) {
+// Takes the images out of `object`: each is there as text or decoded.
+absl::Status ReadInput(Json& object, google::protobuf::RepeatedPtrField<v1::Image>* images) {
+  const auto found = object.find("input");
+  if (found == object.end() || found->is_null()) {
     return absl::InvalidArgumentError("input is missing, expected an image or a list of images");
   }
+  Json& input = *found;
   if (!input.is_array()) return ReadImage("input", input, images->Add());
   for (size_t i = 0; i < input.size(); ++i) {
     RETURN_IF_ERROR(ReadImage(absl::StrCat("input[", i, "]"), input[i], images->Add()));
+    input[i] = nullptr;
   }
   return absl::OkStatus();
 }
 
 // What both requests have.
 template <typename Request>
-absl::Status ReadCommon(const Json& object, Request& request) {
+absl::Status ReadCommon(Json& object, Request& request) {
   ASSIGN_OR_RETURN(*request.mutable_model(), ReadText(object, "model"));
   ASSIGN_OR_RETURN(*request.mutable_id(), ReadText(object, "id"));
   Budget budget;
@@ -196,8 +201,8 @@ absl::Status ReadCommon(const Json& object, Request& request) {
 
 }  // namespace
 
-absl::StatusOr<EmbeddingsCall> ReadEmbeddingsCall(const std::string& body) {
-  ASSIGN_OR_RETURN(const Json object, ParseObject(body));
+absl::StatusOr<EmbeddingsCall> ReadEmbeddingsCall(std::string body) {
+  ASSIGN_OR_RETURN(Json object, ParseObject(std::move(body)));
   RETURN_IF_ERROR(CheckFields(object, {"encoding_format", "dimensions", "normalize", "pooling"}));
   EmbeddingsCall call;
   RETURN_IF_ERROR(ReadCommon(object, call.request));
@@ -216,8 +221,8 @@ absl::StatusOr<EmbeddingsCall> ReadEmbeddingsCall(const std::string& body) {
   return call;
 }
 
-absl::StatusOr<ClassifyCall> ReadClassifyCall(const std::string& body) {
-  ASSIGN_OR_RETURN(const Json object, ParseObject(body));
+absl::StatusOr<ClassifyCall> ReadClassifyCall(std::string body) {
+  ASSIGN_OR_RETURN(Json object, ParseObject(std::move(body)));
   RETURN_IF_ERROR(CheckFields(object, {"top_k", "activation"}));
   ClassifyCall call;
   RETURN_IF_ERROR(ReadCommon(object, call.request));

@@ -20,9 +20,10 @@ struct ClassifyCall {
 
 // INVALID_ARGUMENT, with the field, its value and what was expected, for a body that is no JSON
 // object, unknown fields, wrong types, and images that are not sent as data URIs. Whether the
-// values can be served is checked later, as for gRPC.
-absl::StatusOr<EmbeddingsCall> ReadEmbeddingsCall(const std::string& body);
-absl::StatusOr<ClassifyCall> ReadClassifyCall(const std::string& body);
+// values can be served is checked later, as for gRPC. The body is given up before images are
+// decoded.
+absl::StatusOr<EmbeddingsCall> ReadEmbeddingsCall(std::string body);
+absl::StatusOr<ClassifyCall> ReadClassifyCall(std::string body);
 
 }  // namespace snapvit
 

@@ -25,6 +25,13 @@ absl::Status SlowBody(size_t bytes) {
       kReasonSlowBody);
 }
 
+absl::Status NoRoom() {
+  return WithReason(
+      absl::ResourceExhaustedError("no memory is left for the body: those of other HTTP calls that "
+                                   "are on their way hold it (--max-message-memory)"),
+      kReasonQueueFull);
+}
+
 }  // namespace
 
 HttpRequest::HttpRequest(mg_connection* connection, SocketTimer* timer)
@@ -64,7 +71,8 @@ std::vector<std::string> HttpRequest::Headers(const std::string& name) const {
   return values;
 }
 
-absl::StatusOr<std::string> HttpRequest::ReadBody(size_t max_bytes, absl::Duration time) {
+absl::StatusOr<std::string> HttpRequest::ReadBody(size_t max_bytes, absl::Duration time,
+                                                  HttpBodyMemory::Share* share) {
   const int64_t length = mg_get_request_info(connection_)->content_length;
   if (length > static_cast<int64_t>(max_bytes)) {
     return WithReason(absl::ResourceExhaustedError(
@@ -72,13 +80,18 @@ absl::StatusOr<std::string> HttpRequest::ReadBody(size_t max_bytes, absl::Durati
                                        max_bytes, " (--max-message-bytes)")),
                       kReasonTooLarge);
   }
+  // Clients that say how much they have hear this before they send it. What is held is what has
+  // come: promises take no room from others.
+  if (length > 0 && share != nullptr && !share->HasRoomFor(static_cast<size_t>(length))) {
+    return NoRoom();
+  }
   const std::optional<int> socket = Socket();
   if (!socket.has_value()) return absl::InternalError("the connection has no socket");
   const SocketTimer::Guard guard(&timer_, *socket, time);
   AcceptBody(*socket);
   std::string body;
   if (length > 0) body.reserve(static_cast<size_t>(length));
-  const absl::Status status = ReadInto(max_bytes, body);
+  const absl::Status status = ReadInto(max_bytes, share, body);
   // That the time has passed looks as if the client had closed its side.
   if (guard.expired()) return SlowBody(body.size());
   RETURN_IF_ERROR(status);
@@ -86,12 +99,14 @@ absl::StatusOr<std::string> HttpRequest::ReadBody(size_t max_bytes, absl::Durati
   return body;
 }
 
-absl::Status HttpRequest::ReadInto(size_t max_bytes, std::string& body) {
+absl::Status HttpRequest::ReadInto(size_t max_bytes, HttpBodyMemory::Share* share,
+                                   std::string& body) {
   std::vector<char> chunk(kChunk);
   while (true) {
     const int bytes = mg_read(connection_, chunk.data(), chunk.size());
     if (bytes < 0) return Unfinished(body.size());
     if (bytes == 0) break;
+    if (share != nullptr && !share->Take(bytes)) return NoRoom();
     body.append(chunk.data(), bytes);
     if (body.size() > max_bytes) {
       return WithReason(absl::ResourceExhaustedError(

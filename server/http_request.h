@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/connection_socket.h"
+#include "server/http_body_memory.h"
 #include "server/socket_timer.h"
 
 struct mg_connection;
@@ -31,10 +32,12 @@ class HttpRequest {
   // The values of all headers of this name, in any case.
   std::vector<std::string> Headers(const std::string& name) const;
 
-  // The whole body. Called once. RESOURCE_EXHAUSTED (TOO_LARGE): it has more than `max_bytes`.
-  // DEADLINE_EXCEEDED (kReasonSlowBody): it is not there within `time`. CANCELLED: the client has
-  // closed the connection before its end.
-  absl::StatusOr<std::string> ReadBody(size_t max_bytes, absl::Duration time);
+  // The whole body. Called once. What comes of it is taken from `share`; null: nobody counts it.
+  // RESOURCE_EXHAUSTED: it has more than `max_bytes` (TOO_LARGE), or there is no room for it
+  // (QUEUE_FULL); the rest of it is not read then. DEADLINE_EXCEEDED (kReasonSlowBody): it is not
+  // there within `time`. CANCELLED: the client has closed the connection before its end.
+  absl::StatusOr<std::string> ReadBody(size_t max_bytes, absl::Duration time,
+                                       HttpBodyMemory::Share* share = nullptr);
 
   // Whether the client has closed the connection: nobody waits for the answer.
   bool ClientIsGone() const;
@@ -51,7 +54,7 @@ class HttpRequest {
   void StopReading();
 
  private:
-  absl::Status ReadInto(size_t max_bytes, std::string& body);
+  absl::Status ReadInto(size_t max_bytes, HttpBodyMemory::Share* share, std::string& body);
   std::optional<int> Socket() const;
   // Why reading has ended after `bytes` bytes of a longer body.
   absl::Status Unfinished(size_t bytes) const;

@@ -4,10 +4,12 @@
 
 #include <atomic>
 #include <mutex>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -20,6 +22,11 @@ namespace {
 constexpr int kDropThreads = 8;
 // For connections on which no request has come yet: idle ones, and clients that send slowly.
 constexpr int kHeadThreads = 16;
+// A client may be late to send after it has connected, on a busy machine.
+constexpr uint32_t kGraceMs = 10;
+// For the next request on a connection: longer than proxies keep theirs (nginx and others a
+// minute), so that they are not answered by a reset. It costs nothing while there are threads.
+constexpr absl::Duration kKeepAlive = absl::Seconds(75);
 
 // As many threads as answer may be taken up by answers that their clients do not take.
 int AnswerThreads(const HttpServer::Options& options) { return 2 * options.threads + kDropThreads; }
@@ -36,6 +43,13 @@ HttpResponse Error(int status, const std::string& message) {
   return {status, "application/json", absl::StrCat("{\"error\":\"", escaped, "\"}\n")};
 }
 
+// Whether the client may send another request on the connection, as civetweb tells it, too.
+bool KeepsConnection(const mg_request_info& info, const HttpRequest& request) {
+  const std::vector<std::string> wishes = request.Headers("Connection");
+  if (wishes.empty()) return std::string_view(info.http_version) == "1.1";
+  return absl::EqualsIgnoreCase(wishes.front(), "keep-alive");
+}
+
 int DropMessage(const mg_connection*, const char*) { return 1; }
 
 }  // namespace
@@ -47,6 +61,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   const std::string address = options.address.ToString();
   const std::string threads = std::to_string(AllThreads(options));
   const std::string head_bytes = std::to_string(options.max_head_bytes);
+  const std::string keep_alive = std::to_string(absl::ToInt64Milliseconds(kKeepAlive));
   auto server = std::unique_ptr<HttpServer>(new HttpServer(std::move(options)));
 
   mg_callbacks callbacks = {};
@@ -55,7 +70,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   callbacks.connection_close = &HttpServer::OnClose;
   callbacks.log_message = &DropMessage;
   callbacks.log_access = &DropMessage;
-  // An idle keep-alive connection holds one of the few threads, so it is dropped soon.
+  // An idle connection holds a thread until it is needed: HeadRoom cuts the most silent ones.
   const char* settings[] = {"listening_ports",
                             address.c_str(),
                             "num_threads",
@@ -69,7 +84,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
                             "enable_keep_alive",
                             "yes",
                             "keep_alive_timeout_ms",
-                            "500",
+                            keep_alive.c_str(),
                             "tcp_nodelay",
                             "1",
                             nullptr};
@@ -93,7 +108,10 @@ HttpServer::HttpServer(Options options)
     : address_(std::move(options.address)),
       routes_(std::move(options.routes)),
       calls_(std::move(options.calls)),
-      heads_(kHeadThreads, AllThreads(options), std::move(options.on_head_cut)),
+      heads_({.most = kHeadThreads,
+              .threads = static_cast<size_t>(AllThreads(options)),
+              .grace_ms = kGraceMs,
+              .on_cut = std::move(options.on_head_cut)}),
       answers_(options.threads, AnswerThreads(options), std::move(options.on_answer_cut)) {}
 
 HttpServer::~HttpServer() {
@@ -107,6 +125,8 @@ HttpServer::~HttpServer() {
       mg_connection* const wake = mg_connect_client(address_.host.c_str(), address_.port,
                                                     /*use_ssl=*/0, error, sizeof(error));
       if (wake != nullptr) mg_close_connection(wake);
+      // Nor do threads that wait for requests look at it all the time.
+      heads_.CutAll(port_);
       absl::SleepFor(absl::Milliseconds(10));
     }
   });
@@ -162,7 +182,8 @@ int HttpServer::OnRequest(mg_connection* connection) {
   const bool whole = request.body_read() || !request.has_body();
   if (!whole) mg_disable_keep_alive(connection);
   server->answers_.Enter(ends);
-  server->Send(connection, response, /*with_body=*/method != "HEAD");
+  const bool kept = whole && KeepsConnection(*info, request);
+  server->Send(connection, response, {.with_body = method != "HEAD", .kept = kept});
   server->answers_.Leave(ends);
   if (!whole) server->Drop(request);
   server->heads_.RequestDone(ends);
@@ -179,7 +200,7 @@ void HttpServer::Drop(HttpRequest& request) {
 }
 
 void HttpServer::Send(mg_connection* connection, const HttpResponse& response,
-                      bool with_body) const {
+                      Sending sending) const {
   mg_response_header_start(connection, response.status);
   const auto add = [&](const char* name, const std::string& value) {
     mg_response_header_add(connection, name, value.c_str(), static_cast<int>(value.size()));
@@ -188,9 +209,10 @@ void HttpServer::Send(mg_connection* connection, const HttpResponse& response,
   add("Content-Length", std::to_string(response.body.size()));
   add("Cache-Control", "no-store");
   add("X-Content-Type-Options", "nosniff");
+  if (sending.kept) add("Keep-Alive", absl::StrCat("timeout=", absl::ToInt64Seconds(kKeepAlive)));
   for (const auto& [name, value] : response.headers) add(name.c_str(), value);
   mg_response_header_send(connection);
-  if (with_body) mg_write(connection, response.body.data(), response.body.size());
+  if (sending.with_body) mg_write(connection, response.body.data(), response.body.size());
 }
 
 }  // namespace snapvit

@@ -46,8 +46,8 @@ class HttpServer {
     // until it is answered.
     int threads = 3;
     size_t max_head_bytes = size_t{16} << 10;  // of a request: its line and headers
-    // A connection on which no request came was closed, since others wanted its thread; one that
-    // did not take its answer. Called from any thread; may be empty.
+    // A connection on which no request came, or no further one, was closed, since others wanted its
+    // thread; one that did not take its answer. Called from any thread; may be empty.
     std::function<void()> on_head_cut;
     std::function<void()> on_answer_cut;
   };
@@ -73,7 +73,11 @@ class HttpServer {
   static void OnClose(const mg_connection* connection);
   HttpResponse Respond(const std::string& method, const std::string& path,
                        HttpRequest& request) const;
-  void Send(mg_connection* connection, const HttpResponse& response, bool with_body) const;
+  struct Sending {
+    bool with_body = true;
+    bool kept = false;  // the connection takes another request afterwards
+  };
+  void Send(mg_connection* connection, const HttpResponse& response, Sending sending) const;
   // After the answer to a request whose body was not read.
   void Drop(HttpRequest& request);
 

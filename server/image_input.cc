@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -30,15 +33,15 @@ absl::Status CheckPixels(uint64_t height, uint64_t width, size_t max_pixels) {
                                                    " pixels in all (--max-pixels)"));
 }
 
-absl::StatusOr<ImageInput> ReadEncoded(const std::string& encoded, const ImageLimits& limits) {
-  ImageInput input;
-  input.bytes = Bytes(encoded);
-  ASSIGN_OR_RETURN(const ImageInfo info, ReadImageInfo(input.bytes));
+absl::StatusOr<ImageInput> ReadEncoded(std::string& encoded, const ImageLimits& limits) {
+  ASSIGN_OR_RETURN(const ImageInfo info, ReadImageInfo(Bytes(encoded)));
   RETURN_IF_ERROR(CheckPixels(info.height, info.width, limits.max_pixels));
+  ImageInput input;
+  input.bytes = std::move(encoded);
   return input;
 }
 
-absl::StatusOr<ImageInput> ReadPixels(const v1::Pixels& pixels, const ImageLimits& limits) {
+absl::StatusOr<ImageInput> ReadPixels(v1::Pixels& pixels, const ImageLimits& limits) {
   const uint64_t height = pixels.height();
   const uint64_t width = pixels.width();
   if (height == 0 || width == 0) {
@@ -53,7 +56,7 @@ absl::StatusOr<ImageInput> ReadPixels(const v1::Pixels& pixels, const ImageLimit
   }
   ImageInput input;
   input.form = ImageInput::Form::kPixels;
-  input.bytes = Bytes(pixels.rgb());
+  input.bytes = std::move(*pixels.mutable_rgb());
   input.height = static_cast<int>(height);
   input.width = static_cast<int>(width);
   return input;
@@ -104,12 +107,13 @@ absl::Status ReadValues(const v1::Tensor& tensor, std::vector<float>& values) {
   }
 }
 
-absl::StatusOr<ImageInput> ReadTensor(const v1::Tensor& tensor, const ImageLimits& limits) {
+absl::StatusOr<ImageInput> ReadTensor(v1::Tensor& tensor, const ImageLimits& limits) {
   RETURN_IF_ERROR(CheckShape(tensor, limits.preprocessing));
   ImageInput input;
   input.form = ImageInput::Form::kTensor;
   input.values.resize(limits.input_values());
   RETURN_IF_ERROR(ReadValues(tensor, input.values));
+  std::string().swap(*tensor.mutable_data());
   const auto bad = std::find_if(input.values.begin(), input.values.end(),
                                 [](float value) { return !std::isfinite(value); });
   if (bad != input.values.end()) {
@@ -123,21 +127,21 @@ absl::StatusOr<Image> Decode(const ImageInput& input, const ImageLimits& limits)
   if (input.form == ImageInput::Form::kEncoded) {
     DecodeOptions options;
     options.max_pixels = limits.max_pixels;
-    return DecodeImage(input.bytes, options);
+    return DecodeImage(Bytes(input.bytes), options);
   }
   return Image{input.width, input.height, {input.bytes.begin(), input.bytes.end()}};
 }
 
 }  // namespace
 
-absl::StatusOr<ImageInput> ReadImageInput(const v1::Image& image, const ImageLimits& limits) {
+absl::StatusOr<ImageInput> ReadImageInput(v1::Image& image, const ImageLimits& limits) {
   switch (image.source_case()) {
     case v1::Image::kEncoded:
-      return ReadEncoded(image.encoded(), limits);
+      return ReadEncoded(*image.mutable_encoded(), limits);
     case v1::Image::kPixels:
-      return ReadPixels(image.pixels(), limits);
+      return ReadPixels(*image.mutable_pixels(), limits);
     case v1::Image::kTensor:
-      return ReadTensor(image.tensor(), limits);
+      return ReadTensor(*image.mutable_tensor(), limits);
     case v1::Image::SOURCE_NOT_SET:
       break;
   }

@@ -4,8 +4,7 @@
 #define SNAPVIT_SERVER_IMAGE_INPUT_H_
 
 #include <cstddef>
-#include <cstdint>
-#include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,9 +17,8 @@ namespace snapvit {
 struct ImageInput {
   enum class Form { kEncoded, kPixels, kTensor };
   Form form = Form::kEncoded;
-  std::span<const uint8_t>
-      bytes;       // of the request's message, which outlives this; empty for kTensor
-  int height = 0;  // of kPixels
+  std::string bytes;  // the file or the RGB; empty for kTensor
+  int height = 0;     // of kPixels
   int width = 0;
   std::vector<float> values;  // of kTensor: the model's input
 
@@ -35,10 +33,10 @@ struct ImageLimits {
   size_t input_values() const { return size_t{3} * preprocessing.height * preprocessing.width; }
 };
 
-// Refers to the bytes of `image`. INVALID_ARGUMENT: no source, bytes that are no image, sizes that
-// do not fit, a tensor of another shape or type or with values that are not finite.
-// RESOURCE_EXHAUSTED: more than max_pixels.
-absl::StatusOr<ImageInput> ReadImageInput(const v1::Image& image, const ImageLimits& limits);
+// Takes the bytes out of `image`, so that they are held once. INVALID_ARGUMENT: no source, bytes
+// that are no image, sizes that do not fit, a tensor of another shape or type or with values that
+// are not finite. RESOURCE_EXHAUSTED: more than max_pixels.
+absl::StatusOr<ImageInput> ReadImageInput(v1::Image& image, const ImageLimits& limits);
 
 // Decodes and preprocesses `input` into `values`, [3, H, W]. Errors as DecodeImage's.
 // REQUIRES: input.needs_preparation().

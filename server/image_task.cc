@@ -1,7 +1,9 @@
 #include "server/image_task.h"
 
 #include <new>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 
@@ -29,9 +31,10 @@ absl::Status ImageTask::Prepare() {
 void ImageTask::Done(const absl::Status& status, const Execution& execution) {
   status_ = status;
   execution_ = execution;
-  // The pixels are not needed any more, while the request may wait for its other images.
+  // These are not needed any more, while the request may wait for its other images.
   item_.pixels = {};
   std::vector<float>().swap(input_.values);
+  std::string().swap(input_.bytes);
   owner_->TaskDone();
 }
 

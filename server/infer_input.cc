@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -111,19 +112,19 @@ absl::StatusOr<Images> SplitRawBytes(const InputTensor& input, std::string_view 
   return images;
 }
 
-absl::StatusOr<Images> CopyBytes(const InputTensor& input) {
-  const auto& contents = input.contents().bytes_contents();
+absl::StatusOr<Images> TakeBytes(InputTensor& input) {
+  auto& contents = *input.mutable_contents()->mutable_bytes_contents();
   if (contents.size() != input.shape(0)) return WrongCount(input, absl::StrCat(contents.size()));
   Images images;
-  for (const std::string& encoded : contents) images.Add()->set_encoded(encoded);
+  for (std::string& encoded : contents) images.Add()->set_encoded(std::move(encoded));
   return images;
 }
 
 // --- pixel_values ---
 
-// `elements`: all of them, as bytes.
-absl::StatusOr<Images> SplitPixels(const InputTensor& input, std::string_view elements,
-                                   const Preprocessing& preprocessing) {
+// Bytes of one image; all of them have `all`.
+absl::StatusOr<size_t> ImageBytes(const InputTensor& input, size_t all,
+                                  const Preprocessing& preprocessing) {
   const int64_t expected[] = {3, preprocessing.height, preprocessing.width};
   size_t bytes = sizeof(float);
   for (int i = 0; i < 3; ++i) {
@@ -133,18 +134,49 @@ absl::StatusOr<Images> SplitPixels(const InputTensor& input, std::string_view el
                                         absl::StrJoin(expected, ", "), "], the model's input"));
   }
   // By division: a shape may say anything.
-  if (elements.size() % bytes != 0 ||
-      static_cast<int64_t>(elements.size() / bytes) != input.shape(0)) {
-    return BadInput(input, absl::StrCat("has ", elements.size(), " bytes, expected ", bytes,
-                                        " for each of its ", input.shape(0), " images"));
-  }
+  if (all % bytes == 0 && static_cast<int64_t>(all / bytes) == input.shape(0)) return bytes;
+  return BadInput(input, absl::StrCat("has ", all, " bytes, expected ", bytes, " for each of its ",
+                                      input.shape(0), " images"));
+}
+
+void AddTensor(const InputTensor& input, std::string data, Images& images) {
+  v1::Tensor* tensor = images.Add()->mutable_tensor();
+  tensor->set_dtype(v1::DTYPE_FP32);
+  for (int i = 1; i < input.shape_size(); ++i) tensor->add_shape(input.shape(i));
+  tensor->set_data(std::move(data));
+}
+
+// `elements`: all of them, as bytes.
+absl::StatusOr<Images> SplitPixels(const InputTensor& input, std::string_view elements,
+                                   const Preprocessing& preprocessing) {
+  ASSIGN_OR_RETURN(const size_t bytes, ImageBytes(input, elements.size(), preprocessing));
   Images images;
   for (; !elements.empty(); elements.remove_prefix(bytes)) {
-    v1::Tensor* tensor = images.Add()->mutable_tensor();
-    tensor->set_dtype(v1::DTYPE_FP32);
-    for (const int64_t length : expected) tensor->add_shape(length);
-    tensor->set_data(elements.data(), bytes);
+    AddTensor(input, std::string(elements.substr(0, bytes)), images);
   }
+  return images;
+}
+
+// --- Both forms ---
+
+absl::StatusOr<Images> SplitRaw(const InputTensor& input, std::string raw,
+                                const Preprocessing& preprocessing) {
+  if (IsEncoded(input)) return SplitRawBytes(input, raw);
+  if (input.shape(0) != 1) return SplitPixels(input, raw, preprocessing);
+  // The tensor as it is.
+  RETURN_IF_ERROR(ImageBytes(input, raw.size(), preprocessing).status());
+  Images images;
+  AddTensor(input, std::move(raw), images);
+  return images;
+}
+
+absl::StatusOr<Images> SplitTyped(InputTensor& input, const Preprocessing& preprocessing) {
+  if (IsEncoded(input)) return TakeBytes(input);
+  const auto& values = input.contents().fp32_contents();
+  absl::StatusOr<Images> images = SplitPixels(
+      input, {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)},
+      preprocessing);
+  input.clear_contents();
   return images;
 }
 
@@ -155,18 +187,13 @@ absl::StatusOr<int64_t> CountInferImages(const inference::ModelInferRequest& req
   return input->shape(0);
 }
 
-absl::StatusOr<Images> ReadInferImages(const inference::ModelInferRequest& request,
+absl::StatusOr<Images> ReadInferImages(inference::ModelInferRequest& request,
                                        const Preprocessing& preprocessing) {
-  ASSIGN_OR_RETURN(const InputTensor* const input, FindInput(request));
+  RETURN_IF_ERROR(FindInput(request).status());
   ASSIGN_OR_RETURN(const bool raw, IsRaw(request));
-  if (IsEncoded(*input)) {
-    return raw ? SplitRawBytes(*input, request.raw_input_contents(0)) : CopyBytes(*input);
-  }
-  if (raw) return SplitPixels(*input, request.raw_input_contents(0), preprocessing);
-  const auto& values = input->contents().fp32_contents();
-  return SplitPixels(*input,
-                     {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)},
-                     preprocessing);
+  InputTensor& input = *request.mutable_inputs(0);
+  if (!raw) return SplitTyped(input, preprocessing);
+  return SplitRaw(input, std::move(*request.mutable_raw_input_contents(0)), preprocessing);
 }
 
 }  // namespace snapvit

@@ -21,10 +21,11 @@ inline constexpr char kPixelValuesInput[] = "pixel_values";  // FP32 [N, 3, H, W
 // datatype or number of dimensions.
 absl::StatusOr<int64_t> CountInferImages(const inference::ModelInferRequest& request);
 
-// The images; `preprocessing` gives the model's input size. INVALID_ARGUMENT as above, or: elements
-// that are missing, given twice, or do not fit the shape.
+// The images, whose elements are taken out of `request`, so that they are held once;
+// `preprocessing` gives the model's input size. INVALID_ARGUMENT as above, or: elements that are
+// missing, given twice, or do not fit the shape.
 absl::StatusOr<google::protobuf::RepeatedPtrField<v1::Image>> ReadInferImages(
-    const inference::ModelInferRequest& request, const Preprocessing& preprocessing);
+    inference::ModelInferRequest& request, const Preprocessing& preprocessing);
 
 }  // namespace snapvit
 

@@ -41,7 +41,7 @@ absl::Status CheckModelVersion(const std::string& version) {
       absl::StrCat("model version is ", version, ", expected none or ", kModelVersion));
 }
 
-absl::StatusOr<InferMethod::Options> InferMethod::ReadOptions(const Request& request,
+absl::StatusOr<InferMethod::Options> InferMethod::ReadOptions(Request& request,
                                                               const ServedModel& model) {
   RETURN_IF_ERROR(CheckModelVersion(request.model_version()));
   Options options;
@@ -54,7 +54,7 @@ absl::StatusOr<InferMethod::Options> InferMethod::ReadOptions(const Request& req
       model.pooling(EmbeddingKind::kDefault).space_id(model.config.embed_dim);
   ASSIGN_OR_RETURN(auto images, ReadInferImages(request, model.preprocessing));
   options.own_images =
-      std::make_unique<const google::protobuf::RepeatedPtrField<v1::Image>>(std::move(images));
+      std::make_unique<google::protobuf::RepeatedPtrField<v1::Image>>(std::move(images));
   options.images = options.own_images.get();
   return options;
 }

@@ -32,7 +32,7 @@ struct InferMethod {
   using Response = inference::ModelInferResponse;
   using StreamReply = inference::ModelStreamInferResponse;
   struct Options : RequestTerms {
-    std::unique_ptr<const google::protobuf::RepeatedPtrField<v1::Image>> own_images;
+    std::unique_ptr<google::protobuf::RepeatedPtrField<v1::Image>> own_images;
     std::vector<InferOutput> outputs;
     bool embedding = false;  // is among them
     bool probabilities = false;
@@ -50,7 +50,8 @@ struct InferMethod {
   static void FillFault(const Request& request, const absl::Status& fault, int max_images,
                         StreamReply* reply);
 
-  static absl::StatusOr<Options> ReadOptions(const Request& request, const ServedModel& model);
+  // Takes the tensors out of `request`.
+  static absl::StatusOr<Options> ReadOptions(Request& request, const ServedModel& model);
   static EmbeddingKind Embedding(const Options& options) {
     return options.embedding ? EmbeddingKind::kDefault : EmbeddingKind::kNone;
   }

@@ -1,5 +1,7 @@
 #include "server/infer_parameters.h"
 
+#include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -12,9 +14,16 @@ namespace {
 
 using inference::InferParameter;
 
-// Of clients' own accord; without a meaning here.
+// Of clients' own accord, in any type (a priority comes as uint64 or as int64); without a meaning
+// here.
+constexpr std::string_view kIgnored[] = {"binary_data_output", "priority", "sequence_end",
+                                         "sequence_id", "sequence_start"};
 constexpr char kTritonPrefix[] = "triton_";
-constexpr char kBinaryDataOutput[] = "binary_data_output";
+
+bool IsIgnored(const std::string& name) {
+  return absl::StartsWith(name, kTritonPrefix) ||
+         std::find(std::begin(kIgnored), std::end(kIgnored), name) != std::end(kIgnored);
+}
 
 absl::Status WrongType(const std::string& name, const char* expected) {
   return absl::InvalidArgumentError(
@@ -80,7 +89,7 @@ absl::Status ReadParameter(const std::string& name, const InferParameter& parame
     terms.budget.strict = parameter.bool_param();
   } else if (name == "timeout") {
     ASSIGN_OR_RETURN(terms.timeout, ReadTimeout(name, parameter));
-  } else if (name != kBinaryDataOutput && !absl::StartsWith(name, kTritonPrefix)) {
+  } else if (!IsIgnored(name)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "parameter ", name, " is not known, expected budget, floor, strict or timeout"));
   }

@@ -30,11 +30,12 @@ struct InferenceContext {
   CallSet* call_set = nullptr;   // those that may have to be ended
 
   ActiveCalls::Limits call_limits;
-  size_t max_message_bytes = size_t{64} << 20;  // of one request over gRPC, once it is inflated
-  int max_images = 64;                          // of one request
-  size_t max_pixels = 64'000'000;               // of one image
-  size_t max_queue_items = 1024;                // images that may wait
-  int workers = 1;                              // that share the queue
+  // Of one request over gRPC, once it is inflated, and of one reply.
+  size_t max_message_bytes = size_t{64} << 20;
+  int max_images = 64;             // of one request
+  size_t max_pixels = 64'000'000;  // of one image
+  size_t max_queue_items = 1024;   // images that may wait
+  int workers = 1;                 // that share the queue
   absl::Duration reply_margin =
       absl::Milliseconds(5);  // kept from a gRPC deadline to send the reply
 };

@@ -33,6 +33,7 @@ std::unique_ptr<ImageTask> InferenceJob::MakeTask(ImageInput input) {
   spec.latency = options_.model->latency;
   spec.hard_deadline = options_.hard_deadline;
   spec.soft_deadline = options_.soft_deadline;
+  // All that is held of an image while it waits: its message has given up its bytes.
   spec.bytes = input.bytes.size();
   spec.prepared_bytes = limits_.input_values() * sizeof(float);
   spec.needs_preparation = input.needs_preparation();
@@ -43,10 +44,23 @@ std::unique_ptr<ImageTask> InferenceJob::MakeTask(ImageInput input) {
   return task;
 }
 
-absl::Status InferenceJob::Start(const google::protobuf::RepeatedPtrField<v1::Image>& images,
+absl::Status InferenceJob::Start(google::protobuf::RepeatedPtrField<v1::Image>& images,
                                  Executor* executor, std::function<void()> on_done) {
+  on_done_ = std::move(on_done);
+  absl::Status status = MakeTasks(images);
+  pending_ = tasks_.size() + 1;
+  if (status.ok() && !tasks_.empty()) status = executor->Submit(Request());
+  if (!status.ok()) {
+    // Nobody counts their bytes, and the client may take its time for the error.
+    tasks_.clear();
+    return status;
+  }
+  TaskDone();  // gives up Start()'s own place; the job may be gone afterwards
+  return absl::OkStatus();
+}
+
+absl::Status InferenceJob::MakeTasks(google::protobuf::RepeatedPtrField<v1::Image>& images) {
   outcomes_.resize(images.size());
-  std::vector<Task*> request;
   for (int i = 0; i < images.size(); ++i) {
     absl::StatusOr<ImageInput> input = ReadImageInput(images[i], limits_);
     if (!input.ok()) {
@@ -56,20 +70,19 @@ absl::Status InferenceJob::Start(const google::protobuf::RepeatedPtrField<v1::Im
     }
     tasks_.push_back(MakeTask(*std::move(input)));
     task_images_.push_back(i);
-    request.push_back(tasks_.back().get());
   }
-  on_done_ = std::move(on_done);
-  pending_ = request.size() + 1;
-  if (!request.empty()) RETURN_IF_ERROR(executor->Submit(request));
-  TaskDone();  // gives up Start()'s own place; the job may be gone afterwards
   return absl::OkStatus();
+}
+
+std::vector<Task*> InferenceJob::Request() const {
+  std::vector<Task*> request;
+  for (const auto& task : tasks_) request.push_back(task.get());
+  return request;
 }
 
 void InferenceJob::Cancel(Executor* executor) {
   cancelled_ = true;
-  std::vector<Task*> request;
-  for (const auto& task : tasks_) request.push_back(task.get());
-  if (!request.empty()) executor->Cancel(request);
+  if (!tasks_.empty()) executor->Cancel(Request());
 }
 
 void InferenceJob::TaskDone() {

@@ -53,12 +53,13 @@ class InferenceJob final : public ImageTask::Owner {
 
   explicit InferenceJob(Options options);
 
-  // Submits the images, whose bytes outlive the job; an image with a fault that its header shows is
-  // not submitted. OK: `on_done` is called once, on any thread, possibly before this returns; it
-  // may destroy the job. Else the executor's error or, with kOfAll, the first such fault, and
-  // `on_done` is not called.
-  absl::Status Start(const google::protobuf::RepeatedPtrField<v1::Image>& images,
-                     Executor* executor, std::function<void()> on_done);
+  // Submits the images, whose bytes it takes out of them: what waits is held once, as it is
+  // counted. An image with a fault that its header shows is not submitted. OK: `on_done` is called
+  // once, on any thread, possibly before this returns; it may destroy the job. Else the executor's
+  // error or, with kOfAll, the first such fault; then `on_done` is not called, and nothing is held
+  // any more.
+  absl::Status Start(google::protobuf::RepeatedPtrField<v1::Image>& images, Executor* executor,
+                     std::function<void()> on_done);
 
   // Ends what is not computed yet. The job and the executor still exist; `on_done` may be called
   // from in here.
@@ -78,6 +79,8 @@ class InferenceJob final : public ImageTask::Owner {
  private:
   bool Cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
   void TaskDone() override;
+  absl::Status MakeTasks(google::protobuf::RepeatedPtrField<v1::Image>& images);
+  std::vector<Task*> Request() const;  // all tasks, as the scheduler takes them
   void CollectOutcomes();
   std::unique_ptr<ImageTask> MakeTask(ImageInput input);
 

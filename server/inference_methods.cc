@@ -33,13 +33,12 @@ void FillItems(const InferenceJob& job, const RequestTerms& terms, Response* res
 }  // namespace
 
 template <typename Request, typename Response>
-absl::Status NativeMethod<Request, Response>::ReadTerms(const Request& request,
-                                                        RequestTerms& terms) {
+absl::Status NativeMethod<Request, Response>::ReadTerms(Request& request, RequestTerms& terms) {
   ASSIGN_OR_RETURN(terms.budget, ReadBudget(request.budget()));
   if (request.has_timeout()) {
     ASSIGN_OR_RETURN(terms.timeout, PositiveDuration(request.timeout(), "timeout"));
   }
-  terms.images = &request.images();
+  terms.images = request.mutable_images();
   return absl::OkStatus();
 }
 
@@ -55,7 +54,7 @@ void NativeMethod<Request, Response>::FillFault(const Request& request, const ab
 template struct NativeMethod<v1::EmbedRequest, v1::EmbedResponse>;
 template struct NativeMethod<v1::ClassifyRequest, v1::ClassifyResponse>;
 
-absl::StatusOr<EmbedMethod::Options> EmbedMethod::ReadOptions(const Request& request,
+absl::StatusOr<EmbedMethod::Options> EmbedMethod::ReadOptions(Request& request,
                                                               const ServedModel& model) {
   Options options;
   ASSIGN_OR_RETURN(options.output, ReadOutputOptions(request.output(), model));
@@ -72,7 +71,7 @@ void EmbedMethod::FillReply(const InferenceJob& job, const Options& options, Res
   });
 }
 
-absl::StatusOr<ClassifyMethod::Options> ClassifyMethod::ReadOptions(const Request& request,
+absl::StatusOr<ClassifyMethod::Options> ClassifyMethod::ReadOptions(Request& request,
                                                                     const ServedModel& model) {
   Options options;
   ASSIGN_OR_RETURN(options.classes, ReadClassOptions(request, model));

@@ -40,7 +40,7 @@ struct NativeMethod {
                         StreamReply* reply);
 
  protected:
-  static absl::Status ReadTerms(const Request& request, RequestTerms& terms);
+  static absl::Status ReadTerms(Request& request, RequestTerms& terms);
 };
 
 struct EmbedMethod : NativeMethod<v1::EmbedRequest, v1::EmbedResponse> {
@@ -51,7 +51,7 @@ struct EmbedMethod : NativeMethod<v1::EmbedRequest, v1::EmbedResponse> {
   static constexpr char kName[] = "embed";
 
   // Refers to the images of `request`.
-  static absl::StatusOr<Options> ReadOptions(const Request& request, const ServedModel& model);
+  static absl::StatusOr<Options> ReadOptions(Request& request, const ServedModel& model);
   static EmbeddingKind Embedding(const Options& options) { return options.output.kind; }
   static bool Logits(const Options&) { return false; }
   static void FillReply(const InferenceJob& job, const Options& options, Response* response);
@@ -65,7 +65,7 @@ struct ClassifyMethod : NativeMethod<v1::ClassifyRequest, v1::ClassifyResponse> 
   static constexpr char kName[] = "classify";
 
   // Refers to the images of `request`.
-  static absl::StatusOr<Options> ReadOptions(const Request& request, const ServedModel& model);
+  static absl::StatusOr<Options> ReadOptions(Request& request, const ServedModel& model);
   static EmbeddingKind Embedding(const Options&) { return EmbeddingKind::kNone; }
   static bool Logits(const Options&) { return true; }
   static void FillReply(const InferenceJob& job, const Options& options, Response* response);

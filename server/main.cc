@@ -1,7 +1,7 @@
 // snapvit-server: serves one Vision Transformer at any compute budget. Options: --help.
 #include <malloc.h>
-#include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,12 +14,15 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/status_macros.h"
 #include "core/device/open_device.h"
+#include "core/image/preprocessing.h"
+#include "core/snapvit/calibration.h"
 #include "core/snapvit/elastic_loader.h"
 #include "server/library_logs.h"
 #include "server/log.h"
 #include "server/option_manual.h"
 #include "server/options_parser.h"
 #include "server/server.h"
+#include "server/signal_watch.h"
 #include "server/simulated_profile.h"
 #include "server/tenant_directory.h"
 #include "server/tls_certificates.h"
@@ -28,45 +31,6 @@ namespace snapvit {
 namespace {
 
 enum ExitStatus { kDone = 0, kFailed = 1, kWrongUsage = 2 };
-
-// SIGTERM and SIGINT drain; a second one ends the process at once. SIGHUP reads the tenants file
-// and the certificates again.
-class Signals {
- public:
-  // Before other threads start: they inherit that these signals wait for Watch().
-  Signals() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    sigaddset(&signals_, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-  }
-
-  // `server` and `log` live until the process ends.
-  void Watch(Server* server, const Logger* log) const {
-    std::thread([signals = signals_, server, log] {
-      int signal = Await(signals);
-      while (signal == SIGHUP) {
-        server->ReloadFiles();
-        signal = Await(signals);
-      }
-      log->Info("draining", {{"signal", strsignal(signal)}, {"again", "exits at once"}});
-      server->RequestStop();
-      while ((signal = Await(signals)) == SIGHUP) {
-      }
-      _exit(128 + signal);
-    }).detach();
-  }
-
- private:
-  static int Await(const sigset_t& signals) {
-    int signal = 0;
-    sigwait(&signals, &signal);
-    return signal;
-  }
-
-  sigset_t signals_;
-};
 
 // A mapped file that became shorter than it was is known by a signal alone. Nothing of ours can be
 // trusted then, but why the process ends is said.
@@ -98,7 +62,7 @@ void ShareHeaps() {
 // lock, to find deadlocks: threads wait for that more than for each other.
 void KeepNoLockGraph() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
 
-// --check: whether the model and its ordering could be served.
+// --check: whether the model and its ordering could be served, or the ordering computed.
 absl::Status CheckModel(const ServerOptions& options) {
   if (!options.simulated_profile.empty()) {
     return ReadSimulatedProfile(options.simulated_profile).status();
@@ -107,9 +71,19 @@ absl::Status CheckModel(const ServerOptions& options) {
   loader_options.model_dir = options.model;
   loader_options.ordering_file = options.ordering;
   loader_options.cache_dir = options.cache_dir;
-  RETURN_IF_ERROR(OpenDevice(options.device).status());
+  loader_options.calibration = options.calibration;
+  loader_options.ladder.rungs = options.rungs;
+  loader_options.ladder.corrections = options.corrections;
+  loader_options.dtype = options.dtype;
+  ASSIGN_OR_RETURN(loader_options.device, OpenDevice(options.device));
   ASSIGN_OR_RETURN(const auto loader, ElasticLoader::Create(loader_options));
-  return loader->FindOrdering().status();
+  ASSIGN_OR_RETURN(const auto ordering, loader->FindOrdering());
+  const bool complete = ordering.has_value() && !loader->NeedsCompletion(*ordering);
+  if (complete || options.order_at_start == OrderAtStart::kNever) return absl::OkStatus();
+  // That it opens: its images have no size before they are drawn.
+  return OpenCalibration(options.calibration, loader_options.calibration_images, Preprocessing(),
+                         loader_options.seed)
+      .status();
 }
 
 // --check: whether the tenants file and the certificates could be used.
@@ -134,7 +108,7 @@ int Check(const ParsedOptions& parsed) {
 }
 
 int Serve(const ServerOptions& options) {
-  const Signals signals;
+  SignalWatch signals;
   // Never destroyed: libraries log from threads of theirs until the process ends.
   const Logger& log = *new Logger(options.log_level, options.log_format);
   TakeLibraryLogs(&log, Clock::Monotonic());
@@ -147,11 +121,18 @@ int Serve(const ServerOptions& options) {
                          {"http", (*server)->http_address().ToString()},
                          {"admin", (*server)->admin_address().ToString()},
                          {"version", SNAPVIT_VERSION}});
-  signals.Watch(server->get(), &log);
+  signals.Start(
+      {.reload = [&] { (*server)->ReloadFiles(); },
+       .stop =
+           [&](int signal) {
+             log.Info("draining", {{"signal", strsignal(signal)}, {"again", "exits at once"}});
+             (*server)->RequestStop();
+           }});
   const absl::Status status = (*server)->Wait();
   if (!status.ok()) log.Error("model_not_loaded", {{"reason", std::string(status.message())}});
   const bool complete = (*server)->Drain();
   log.Info("stopped", {{"all_requests_answered", complete}});
+  signals.End();  // before the server goes
   return status.ok() ? kDone : kFailed;
 }
 

@@ -53,7 +53,7 @@ const std::vector<std::string>& RefusalReasons() {
   static const auto* const names = new std::vector<std::string>{
       "UNAUTHENTICATED",  "PERMISSION_DENIED", "TOO_LARGE",   "TOO_MANY_IMAGES", "CALLS",
       "CONNECTION_CALLS", "STREAMS",           "STREAM_IDLE", "STALLED",         "HTTP_CALLS",
-      "HTTP_HEADS",       "SLOW_BODY",         "CONNECTIONS", "DESCRIPTORS"};
+      "HTTP_MEMORY",      "HTTP_HEADS",        "SLOW_BODY",   "CONNECTIONS",     "DESCRIPTORS"};
   return *names;
 }
 const std::vector<std::string>& ConfigNames() {

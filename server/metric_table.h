@@ -45,7 +45,7 @@ inline constexpr MetricSpec kRequestDuration = {"snapvit_request_duration_second
                                                 "From arrival of a request to its reply."};
 inline constexpr MetricSpec kTenantRequestDuration = {
     "snapvit_tenant_request_duration_seconds",
-    "From arrival of a request to its reply, by tenant."};
+    "From arrival of a request that was served to its reply, by tenant."};
 inline constexpr MetricSpec kQueueDuration = {
     "snapvit_queue_duration_seconds", "Wait of an image, decoding aside, until its batch started."};
 inline constexpr MetricSpec kComputeDuration = {"snapvit_compute_duration_seconds",

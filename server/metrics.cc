@@ -30,10 +30,16 @@ using prometheus::Labels;
 
 struct Metrics::State {
   explicit State(Options given) : options(std::move(given)), model{{"model", options.model}} {
-    MakeGauge(kBuildInfo, registry)
-        .Add({{"version", options.version}, {"device", options.device}, {"dtype", options.dtype}})
-        .Set(1);
+    SetBuildInfo(/*dtype=*/"");
     for (size_t i = 0; i < RefusalReasons().size(); ++i) refusals.At({i});
+  }
+
+  // `dtype`: that computes; empty: nothing does yet.
+  void SetBuildInfo(const std::string& dtype) {
+    Labels labels = {{"version", options.version}, {"device", options.device}};
+    if (!dtype.empty()) labels["dtype"] = dtype;
+    const std::pair<Labels, double> info[] = {{labels, 1}};
+    build_info.Set(info);
   }
 
   std::unique_ptr<TenantSeries> MakeTenant(const std::string& name) {
@@ -120,6 +126,7 @@ struct Metrics::State {
   Gauge& grpc_connections = connections.Add({{"listener", "grpc"}});
   Gauge& admin_connections = connections.Add({{"listener", "admin"}});
 
+  GaugeSet build_info{MakeGauge(kBuildInfo, registry)};
   GaugeSet certificate_expiry{MakeGauge(kCertificateExpiry, registry)};
   GaugeSet ladder_fidelity{MakeGauge(kLadderFidelity, registry)};
   GaugeSet governor_caps{MakeGauge(kGovernorCap, registry)};
@@ -167,7 +174,8 @@ void Metrics::RecordRequest(const RequestEvent& event) {
   tenant.requests.At({method, code < CodeNames().size() ? code : IndexOf(CodeNames(), "INTERNAL")})
       .Increment();
   s.request_duration.At({method, BudgetLevel(event.served_compute)}).Observe(seconds);
-  tenant.request_duration.At({}).Observe(seconds);
+  // What is refused at once would make a tenant that is refused more look faster.
+  if (event.served_compute.has_value()) tenant.request_duration.At({}).Observe(seconds);
 }
 
 void Metrics::RecordItem(const ItemEvent& event) {
@@ -272,6 +280,7 @@ std::string Metrics::Expose() const {
     s.utilization.Set(values.utilization);
     s.demand_ratio.Set(values.demand_ratio);
     s.ready.Set(values.ready ? 1 : 0);
+    s.SetBuildInfo(values.dtype);
     s.open_calls.Set(values.calls);
     s.open_streams.Set(values.streams);
     s.grpc_connections.Set(values.grpc_connections);

@@ -61,7 +61,8 @@ struct GaugeValues {
   double utilization = 0;   // share of the workers' time that they computed
   double demand_ratio = 0;  // 10 s rate of demand seconds ÷ workers
   bool ready = false;
-  double calls = 0;  // open: gRPC's, streams among them, and HTTP's
+  std::string dtype;  // of the model that is served; empty: none yet
+  double calls = 0;   // open: gRPC's, streams among them, and HTTP's
   double streams = 0;
   double grpc_connections = 0;
   double admin_connections = 0;
@@ -89,6 +90,7 @@ enum class Refusal {
   kStreamIdle,       // nothing came on a stream
   kStalled,          // a reply was not taken
   kHttpCalls,        // under way at the same time
+  kHttpMemory,       // of bodies on their way
   kHttpHeads,        // connections without a request, for others
   kSlowBody,         // of an HTTP call
   kConnections,      // of a gRPC listener
@@ -106,7 +108,6 @@ class Metrics {
     std::string model;
     std::string version;
     std::string device;
-    std::string dtype;
   };
   struct LadderRung {
     double compute = 1;

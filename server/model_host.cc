@@ -32,10 +32,11 @@ std::vector<int> SpreadRungs(int rungs, int count) {
   return spread;
 }
 
-// Powers of 4 up to `largest`; `all`: of 2; with `graphs` every size that there are graphs of.
+// Powers of 4 up to `largest`; `all`: of 2; with `graphs` every size that there are graphs of,
+// since each would else be made while somebody waits.
 std::vector<int> WarmupBatches(int largest, bool all, bool graphs) {
   std::vector<int> batches;
-  for (int batch = 1; batch <= largest; batch = all ? batch + 1 : 4 * batch) {
+  for (int batch = 1; batch <= largest; batch = all || graphs ? batch + 1 : 4 * batch) {
     const bool power = (batch & (batch - 1)) == 0;
     if (power || (graphs && BatchBucket(batch) == batch)) batches.push_back(batch);
   }
@@ -95,8 +96,7 @@ absl::Status ModelHost::Load() {
     // The loader maps the checkpoint: it goes before the server is called ready.
     ASSIGN_OR_RETURN(const std::unique_ptr<ElasticLoader> loader,
                      ElasticLoader::Create(options_.loader));
-    ASSIGN_OR_RETURN(std::optional<Ordering> ordering, GetOrdering(*loader));
-    RETURN_IF_ERROR(Serve(*loader, std::move(ordering)).status());
+    RETURN_IF_ERROR(ServeFirst(*loader));
   }
   malloc_trim(0);  // what loading and ordering have freed
   state_.SetPhase(Phase::kReady, 1);
@@ -112,30 +112,54 @@ absl::Status ModelHost::Load() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<Ordering>> ModelHost::GetOrdering(const ElasticLoader& loader) {
+absl::Status ModelHost::ServeFirst(const ElasticLoader& loader) {
+  ASSIGN_OR_RETURN(std::optional<Ordering> ordering, FindOrdering(loader));
+  const bool complete = ordering.has_value() && !loader.NeedsCompletion(*ordering);
+  if (complete || options_.order_at_start == OrderAtStart::kNever) {
+    return Serve(loader, std::move(ordering)).status();
+  }
+  if (options_.order_at_start == OrderAtStart::kWait) return OrderAndServe(loader, ordering);
+  // One that time cut short can be served meanwhile; others lack what views are served with.
+  const bool unfinished = ordering.has_value() && loader.IsUnfinished(*ordering);
+  RETURN_IF_ERROR(Serve(loader, unfinished ? ordering : std::nullopt).status());
+  YieldToOthers();
+  const absl::Status ordered = OrderAndServe(loader, ordering);
+  if (ordered.ok() || absl::IsCancelled(ordered)) return ordered;
+  // The server answers requests by now: to end it would lose them, and those of every start again.
+  log_.Error(
+      "ordering_failed",
+      {{"reason", std::string(ordered.message())},
+       {"effect", unfinished ? "the ordering so far stays" : "only the dense model is served"},
+       {"remedy", "Admin.ReloadOrdering, or a start with the cause mended"}});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<Ordering>> ModelHost::FindOrdering(const ElasticLoader& loader) const {
   std::string ignored;
   ASSIGN_OR_RETURN(std::optional<Ordering> ordering, loader.FindOrdering(&ignored));
   if (!ignored.empty()) log_.Warning("ordering_ignored", {{"reason", ignored}});
-  if (ordering.has_value() && !loader.NeedsCompletion(*ordering)) return ordering;
-  switch (options_.order_at_start) {
-    case OrderAtStart::kNever:
-      log_.Warning(ordering.has_value() ? "ordering_incomplete" : "no_ordering",
-                   {{"effect", ordering.has_value() ? "views are not corrected, or not measured"
-                                                    : "only the dense model is served"},
-                    {"remedy", "--order-at-start wait or background"}});
-      return ordering;
-    case OrderAtStart::kBackground:
-      RETURN_IF_ERROR(Serve(loader, std::nullopt).status());
-      YieldToOthers();
-      break;
-    case OrderAtStart::kWait:
-      break;
+  const bool incomplete = ordering.has_value() && loader.NeedsCompletion(*ordering);
+  if (options_.order_at_start != OrderAtStart::kNever || (ordering.has_value() && !incomplete)) {
+    return ordering;
   }
-  return ComputeOrdering(loader, ordering);
+  const char* effect = "only the dense model is served";
+  if (incomplete) {
+    effect = loader.IsUnfinished(*ordering) ? "it is what there was when its time was up"
+                                            : "views are not corrected, or not measured";
+  }
+  log_.Warning(incomplete ? "ordering_incomplete" : "no_ordering",
+               {{"effect", effect}, {"remedy", "--order-at-start wait or background"}});
+  return ordering;
 }
 
-absl::StatusOr<std::optional<Ordering>> ModelHost::ComputeOrdering(
-    const ElasticLoader& loader, const std::optional<Ordering>& incomplete) {
+absl::Status ModelHost::OrderAndServe(const ElasticLoader& loader,
+                                      const std::optional<Ordering>& incomplete) {
+  ASSIGN_OR_RETURN(Ordering ordering, ComputeOrdering(loader, incomplete));
+  return Serve(loader, std::move(ordering)).status();
+}
+
+absl::StatusOr<Ordering> ModelHost::ComputeOrdering(const ElasticLoader& loader,
+                                                    const std::optional<Ordering>& incomplete) {
   log_.Info("ordering_started", {{"model", loader.model_name()},
                                  {"completes", incomplete ? incomplete->Id() : "none"},
                                  {"calibration", options_.loader.calibration},
@@ -153,7 +177,7 @@ absl::StatusOr<std::optional<Ordering>> ModelHost::ComputeOrdering(
              {"file", computed.path},
              {"calibration", computed.ordering.calibration_source},
              {"seconds", absl::ToDoubleSeconds(Clock::Monotonic()->Now() - start)}});
-  return std::optional<Ordering>(std::move(computed.ordering));
+  return std::move(computed.ordering);
 }
 
 absl::StatusOr<OrderingSwitch> ModelHost::Serve(const ElasticLoader& loader,

@@ -50,7 +50,9 @@ class ModelHost {
   // Loads the model, finds or computes its ordering, measures the profile, and sets the model and
   // the phases of the serving state on the way. Then takes orderings over, one after the other,
   // until Stop(). The error, which names the file, is one that the server cannot go on with:
-  // unreadable checkpoint, explicit ordering that does not fit. CANCELLED: stopped while it loaded.
+  // unreadable checkpoint, explicit ordering that does not fit. Once a model is served there is
+  // none: an ordering that fails in the background is logged, and what is served stays. CANCELLED:
+  // stopped while it loaded.
   absl::Status Run() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Has Run() load the ordering in `path` (empty: looked up as at start) beside the one that is
@@ -74,11 +76,16 @@ class ModelHost {
   // Takes no more reloads, and refuses those that wait.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Ordering and ladder from a file, from a computation, or from both. Nothing: dense only.
-  absl::StatusOr<std::optional<Ordering>> GetOrdering(const ElasticLoader& loader);
-  // With `incomplete`, only what that lacks.
-  absl::StatusOr<std::optional<Ordering>> ComputeOrdering(
-      const ElasticLoader& loader, const std::optional<Ordering>& incomplete);
+  // Finds the ordering, or computes what it lacks, and serves the model with it; in the background
+  // the dense one before that.
+  absl::Status ServeFirst(const ElasticLoader& loader);
+  // The ordering of a file. Nothing: there is none.
+  absl::StatusOr<std::optional<Ordering>> FindOrdering(const ElasticLoader& loader) const;
+  // With `incomplete`, only what that lacks is computed.
+  absl::Status OrderAndServe(const ElasticLoader& loader,
+                             const std::optional<Ordering>& incomplete);
+  absl::StatusOr<Ordering> ComputeOrdering(const ElasticLoader& loader,
+                                           const std::optional<Ordering>& incomplete);
   // Serves the model with this ordering from now on.
   absl::StatusOr<OrderingSwitch> Serve(const ElasticLoader& loader,
                                        std::optional<Ordering> ordering);

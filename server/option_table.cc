@@ -231,10 +231,10 @@ constexpr OptionRow kTable[] = {
      [](std::string_view t, Options& o) { return ParseChoice(t, kOrderAtStart, o.order_at_start); },
      [](const Options& o) { return ChoiceName(kOrderAtStart, o.order_at_start); }},
     {kLadder, "order-time", "DURATION|auto",
-     "Longest time to compute an ordering (then the best so far is kept), or unlimited; auto: 5m on a CPU, unlimited on a GPU.",
+     "Longest time to compute an ordering (then the best so far is kept, and the next two starts go on), or unlimited; auto: 5m on a CPU, unlimited on a GPU.",
      SetOrderTime, [](const Options& o) { return o.order_time.has_value() ? FormatPeriod(*o.order_time) : "auto"; }},
     {kLadder, "calibration", "DIR|FILE|NAME",
-     "Images to compute the ordering on: a folder, a text file with one path a line, or drawn by program: synthetic, "
+     "Images to compute the ordering on, at least 12: a folder, a text file with one path a line, or drawn by program: synthetic, "
      "synthetic:leaves, synthetic:noise, synthetic:shapes.",
      [](std::string_view t, Options& o) { return ParseText(t, o.calibration); },
      [](const Options& o) { return o.calibration; }},
@@ -254,7 +254,7 @@ constexpr OptionRow kTable[] = {
      "What computes. A simulated engine reads no model: batches take the time that the profile says (docs/formats.md), and "
      "results mean nothing.",
      SetEngine, GetEngine},
-    {kExecution, "workers", "N|auto", "Batches that are computed at the same time; auto: 1 on a CPU, 2 on a GPU.",
+    {kExecution, "workers", "N|auto", "Batches that are computed at the same time; auto: 2 on a GPU, on a CPU 1, or one for each 16 threads.",
      [](std::string_view t, Options& o) { return SetWholeOrAuto(t, 256, o.workers); },
      [](const Options& o) { return FormatOrAuto(o.workers); }},
     {kExecution, "threads", "N|auto", "Compute threads of each worker; auto shares the cores out, or is 1 for a GPU.",
@@ -341,7 +341,7 @@ constexpr OptionRow kTable[] = {
      [](std::string_view t, Options& o) { return SetBytes(t, 1 << 10, 1 << 20, o.connections.max_header_bytes); },
      [](const Options& o) { return FormatBytes(o.connections.max_header_bytes); }},
     {kPeers, "max-message-memory", "BYTES",
-     "gRPC messages that are on their way in, together. Near it, calls are given up.",
+     "gRPC messages that are on their way in, together. Near it, calls are given up. The same for the bodies of HTTP calls, each counted three times: parsing takes that; further ones are refused.",
      [](std::string_view t, Options& o) { return SetBytes(t, 1 << 20, size_t{1} << 50, o.connections.max_message_memory); },
      [](const Options& o) { return FormatBytes(o.connections.max_message_memory); }},
     {kPeers, "handshake-time", "DURATION", "For a new gRPC connection to finish TLS and say that it speaks HTTP/2.",

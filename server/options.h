@@ -71,7 +71,8 @@ struct ServerOptions {
   size_t max_queue_bytes = size_t{512} << 20;      // bytes of the images that wait
   absl::Duration drain_grace = absl::Seconds(30);  // from SIGTERM to the exit, at most
 
-  // Limits of connections. Those of max_message_bytes and max_header_bytes hold for HTTP, too.
+  // Limits of connections. Those of max_message_bytes, max_message_memory and max_header_bytes hold
+  // for HTTP, too.
   ConnectionLimits connections;
   int max_calls = 4096;    // gRPC calls that are open at the same time
   int max_streams = 1024;  // those of them that are streams

@@ -19,7 +19,8 @@ absl::StatusOr<std::unique_ptr<RealEngine>> RealEngine::Create(const Engine::Opt
 RealEngine::RealEngine(std::unique_ptr<Engine> engine, ModelHost::Options model,
                        ServingState* state, Metrics* metrics, const Logger* log)
     : engine_(std::move(engine)),
-      backend_(engine_.get()),
+      watch_(model.loader.device),
+      backend_(engine_.get(), &watch_),
       model_(std::move(model), engine_.get(), state, metrics, log) {}
 
 }  // namespace snapvit

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/engine/engine.h"
+#include "server/device_watch.h"
 #include "server/engine_backend.h"
 #include "server/engine_host.h"
 #include "server/log.h"
@@ -30,12 +31,14 @@ class RealEngine final : public EngineHost {
     model_.ReloadOrdering(path, std::move(done));
   }
   void Stop() override { model_.Stop(); }
+  absl::Status DeviceFailure() const override { return watch_.failure(); }
 
  private:
   RealEngine(std::unique_ptr<Engine> engine, ModelHost::Options model, ServingState* state,
              Metrics* metrics, const Logger* log);
 
   const std::unique_ptr<Engine> engine_;
+  DeviceWatch watch_;
   EngineBackend backend_;
   ModelHost model_;
 };

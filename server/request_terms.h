@@ -16,8 +16,8 @@ namespace snapvit {
 struct RequestTerms {
   Budget budget;                          // numbers are in their ranges
   std::optional<absl::Duration> timeout;  // from arrival, > 0
-  // Of the request, or owned by the method's options.
-  const google::protobuf::RepeatedPtrField<v1::Image>* images = nullptr;
+  // Of the request, or owned by the method's options. Their bytes go to the job.
+  google::protobuf::RepeatedPtrField<v1::Image>* images = nullptr;
   std::string embedding_space_id;  // of the embeddings, or of the features behind the scores
 };
 

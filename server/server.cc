@@ -16,7 +16,6 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "core/base/clock.h"
-#include "core/base/file.h"
 #include "core/base/monotonic_wait.h"
 #include "core/base/status_macros.h"
 #include "core/engine/engine.h"
@@ -35,6 +34,7 @@
 #include "server/model_host.h"
 #include "server/models_service.h"
 #include "server/open_inference_service.h"
+#include "server/ready_file.h"
 #include "server/real_engine.h"
 #include "server/scheduler_metrics.h"
 #include "server/simulated_engine.h"
@@ -49,8 +49,8 @@ constexpr size_t kOtherDescriptors = 1024;  // beside the connections of the gRP
 constexpr int kRefusalLines = 5;  // of the log per window, for connections that were refused
 constexpr absl::Duration kRefusalWindow = absl::Seconds(10);
 constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
-// How long a draining server still answers that it drains. A client that hears it and waits as long
-// as it is told to finds the listener closed, rather than its call cut off by the end.
+// How long a draining server still answers that it drains: clients hear it, rather than a
+// connection that is cut, and go elsewhere.
 constexpr absl::Duration kFarewell = absl::Milliseconds(250);
 constexpr absl::Duration kReplyTime = absl::Seconds(2);  // to send what has been computed
 
@@ -72,7 +72,6 @@ Metrics::Options MetricsOptions(const ServerOptions& options, const ExecutionPla
   metrics.model = ModelName(options);
   metrics.version = SNAPVIT_VERSION;
   metrics.device = plan.device_name;
-  metrics.dtype = options.dtype.has_value() ? DtypeName(*options.dtype) : "auto";
   return metrics;
 }
 
@@ -111,12 +110,16 @@ void TellHealth(grpc::Server& server, bool serving) {
   }
 }
 
-absl::Status WriteReadyFile(const std::string& path, const Server& server) {
+// What the ready file says.
+std::string Addresses(const Server& server) {
   // All are addresses: nothing in them needs to be escaped.
-  return WriteFileAtomically(
-      path, absl::StrCat("{\"listen\": \"", server.grpc_address().ToString(), "\", \"http\": \"",
-                         server.http_address().ToString(), "\", \"admin\": \"",
-                         server.admin_address().ToString(), "\", \"pid\": ", getpid(), "}\n"));
+  return absl::StrCat("{\"listen\": \"", server.grpc_address().ToString(), "\", \"http\": \"",
+                      server.http_address().ToString(), "\", \"admin\": \"",
+                      server.admin_address().ToString(), "\", \"pid\": ", getpid(), "}\n");
+}
+
+void LogFailure(const char* event, const absl::Status& status, const Logger& log) {
+  if (!status.ok()) log.Error(event, {{"reason", std::string(status.message())}});
 }
 
 // What a profile says about the server, where the options do not.
@@ -139,6 +142,7 @@ class ServerImpl final : public Server {
         scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_),
         request_log_(RequestLogOptions(options, log)),
         refusal_log_(Clock::Monotonic(), kRefusalLines, kRefusalWindow),
+        ready_file_(options.ready_file),
         call_set_(options.max_streams) {}
   ~ServerImpl() override { Drain(); }
 
@@ -197,6 +201,7 @@ class ServerImpl final : public Server {
   SchedulerMetrics scheduler_metrics_;
   RequestLog request_log_;
   LogLimiter refusal_log_;  // of connections
+  ReadyFile ready_file_;    // of OnServingChanged()
   GovernorControl governor_;
   std::unique_ptr<AccessFiles> access_;
 
@@ -230,6 +235,7 @@ absl::StatusOr<std::unique_ptr<EngineHost>> ServerImpl::MakeEngine() {
   Engine::Options engine;
   engine.workers = plan_.workers;
   engine.threads_per_worker = plan_.threads;
+  engine.pin = plan_.device.device.kind == Device::Kind::kCpu;
   return RealEngine::Create(engine, HostOptions(options_, plan_), &state_, &metrics_, &log_);
 }
 
@@ -265,6 +271,7 @@ GaugeValues ServerImpl::Gauges() const {
   values.grpc_connections = ConnectionsOf(grpc_);
   values.admin_connections = ConnectionsOf(admin_listener_);
   const auto model = state_.Get().model;
+  if (model != nullptr) values.dtype = DtypeName(model->dtype);
   for (TenantState& tenant : TenantStates(*access_->tenants()->table(), executor_->Governance(),
                                           model.get(), governor_.Get())) {
     values.caps.push_back({std::move(tenant.name), tenant.cap_compute});
@@ -352,6 +359,7 @@ absl::Status ServerImpl::StartListeners() {
   ASSIGN_OR_RETURN(admin_listener_, StartGrpc(admin, admin_services));
   HttpApi::Options http;
   http.max_body_bytes = options_.connections.max_message_bytes;
+  http.max_body_memory = options_.connections.max_message_memory;
   http.max_calls = options_.max_http_calls;
   http.certificates_only = !options_.tls_client_ca.empty() && options_.tenants.empty();
   http_api_ = std::make_unique<HttpApi>(Context(), http);
@@ -365,10 +373,11 @@ absl::Status ServerImpl::StartListeners() {
 
 void ServerImpl::OnServingChanged(bool serving) {
   TellHealth(*grpc_.server, serving);
-  if (!serving || options_.ready_file.empty()) return;
-  const absl::Status written = WriteReadyFile(options_.ready_file, *this);
-  if (!written.ok())
-    log_.Error("ready_file_not_written", {{"reason", std::string(written.message())}});
+  if (serving) {
+    LogFailure("ready_file_not_written", ready_file_.Write(Addresses(*this)), log_);
+  } else {
+    LogFailure("ready_file_not_removed", ready_file_.Withdraw(), log_);
+  }
 }
 
 void ServerImpl::OnRefusal(Acceptor::Refusal refusal) {
@@ -394,6 +403,13 @@ void ServerImpl::SampleLoop() {
     {
       absl::MutexLock lock(&mu_);
       if (stopping_) return;
+    }
+    if (const absl::Status lost = engine_->DeviceFailure(); !lost.ok()) {
+      log_.Error("device_lost",
+                 {{"reason", std::string(lost.message())},
+                  {"effect", "the server ends, as all that follows would fail"},
+                  {"remedy", "start it anew; dmesg names the error of a GPU (Xid)"}});
+      return Stop(lost);
     }
     scheduler_metrics_.Sample(*executor_);
     const absl::Time now = Clock::Monotonic()->Now();
@@ -455,6 +471,8 @@ bool ServerImpl::Drain() {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const Logger* log) {
+  // First: what waits for the file would take the addresses of an earlier server for ours.
+  LogFailure("ready_file_not_removed", ReadyFile(options.ready_file).Clear(), *log);
   ServerOptions resolved = options;
   std::optional<SimulatedProfile> profile;
   if (!options.simulated_profile.empty()) {

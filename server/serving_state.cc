@@ -45,7 +45,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> ServingState::ModelFor(
   if (now.phase == Phase::kDraining) {
     return WithReason(
         absl::UnavailableError("the server is shutting down: it takes no new requests"),
-        kReasonDraining, absl::Seconds(1));
+        kReasonDraining);
   }
   if (now.model == nullptr) {
     return WithReason(absl::UnavailableError(absl::StrFormat(

@@ -9,7 +9,7 @@ namespace snapvit {
 namespace {
 
 template <typename Method, typename Call>
-void Try(const absl::StatusOr<Call>& call) {
+void Try(absl::StatusOr<Call> call) {
   if (call.ok()) {
     ServeRequest<Method>(call->request);
   } else {

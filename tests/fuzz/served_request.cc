@@ -63,11 +63,11 @@ bool ParseMessage(const uint8_t* data, size_t size, google::protobuf::Message& m
   return read.ok();
 }
 
-absl::Status PrepareImages(const google::protobuf::RepeatedPtrField<v1::Image>& images) {
+absl::Status PrepareImages(google::protobuf::RepeatedPtrField<v1::Image>& images) {
   ImageLimits limits;
   limits.max_pixels = kMostFuzzedPixels;
   limits.preprocessing = FuzzedModel().preprocessing;
-  for (const v1::Image& image : images) {
+  for (v1::Image& image : images) {
     ASSIGN_OR_RETURN(const ImageInput input, ReadImageInput(image, limits));
     std::vector<float> values = input.values;
     if (input.needs_preparation()) RETURN_IF_ERROR(PrepareImage(input, limits, values));

@@ -30,11 +30,11 @@ inline constexpr size_t kMostFuzzedPixels = 1 << 16;
 // False if the bytes are no message of this kind.
 bool ParseMessage(const uint8_t* data, size_t size, google::protobuf::Message& message);
 
-absl::Status PrepareImages(const google::protobuf::RepeatedPtrField<v1::Image>& images);
+absl::Status PrepareImages(google::protobuf::RepeatedPtrField<v1::Image>& images);
 absl::Status CheckBudget(const Budget& budget);
 
 template <typename Method>
-absl::Status TryRequest(const typename Method::Request& request) {
+absl::Status TryRequest(typename Method::Request& request) {
   ASSIGN_OR_RETURN(const int64_t images, Method::ImageCount(request));
   if (images < 1 || images > kMostFuzzedImages) {
     return absl::InvalidArgumentError("too many images");
@@ -51,7 +51,7 @@ absl::Status TryRequest(const typename Method::Request& request) {
 void CheckError(const absl::Status& error);
 
 template <typename Method>
-void ServeRequest(const typename Method::Request& request) {
+void ServeRequest(typename Method::Request& request) {
   const absl::Status status = TryRequest<Method>(request);
   if (!status.ok()) CheckError(status);
 }

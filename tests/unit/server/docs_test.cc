@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/file.h"
+#include "server/metric_table.h"
 #include "server/option_manual.h"
 #include "server/option_table.h"
 #include "tests/testing/shell.h"
@@ -13,6 +14,7 @@
 namespace snapvit {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 std::string Page(const std::string& name) {
@@ -80,6 +82,13 @@ TEST(DocsTest, TheGuideNamesEveryEventOfTheLog) {
     EXPECT_THAT(page, HasSubstr(absl::StrCat("`", event, "`")));
   }
   EXPECT_GT(count, 20);
+}
+
+TEST(DocsTest, TheGuideNamesEveryRefusal) {
+  const std::string page = Page("observability.md");
+  for (const std::string& reason : RefusalReasons()) {
+    EXPECT_THAT(page, ContainsRegex(absl::StrCat(" ", reason, "[, ]")));
+  }
 }
 
 TEST(DocsTest, TheProtocolNamesEveryReason) {

@@ -1,10 +1,13 @@
 #include "server/head_room.h"
 
 #include <gtest/gtest.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <thread>
@@ -44,13 +47,29 @@ class HeadRoomTest : public testing::Test {
     char buffer[100];
     EXPECT_GT(recv(accepted_[i].fd, buffer, sizeof(buffer), 0), 0);
   }
+  // The client takes the answer, and says no more.
+  void Answer(size_t i) {
+    const ConnectionSocket& socket = accepted_[i];
+    room_.RequestCame(socket.ends);
+    EXPECT_EQ(send(socket.fd, "HTTP/1.1 200 OK", 15, 0), 15);
+    EXPECT_NE(clients_[i]->Receive(), "");
+    room_.RequestDone(socket.ends);
+  }
+  // Until the kernel counts it as older than what comes from now on.
+  void AwaitSilence(size_t i) const {
+    tcp_info info = {};
+    while (std::min(info.tcpi_last_data_recv, info.tcpi_last_data_sent) == 0) {
+      socklen_t size = sizeof(info);
+      ASSERT_EQ(getsockopt(accepted_[i].fd, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+    }
+  }
   bool IsCut(size_t i) const { return clients_[i]->AwaitReply(absl::ZeroDuration()); }
 
   const LoopbackListener listener_;
   std::vector<std::unique_ptr<HttpConnection>> clients_;
   std::vector<ConnectionSocket> accepted_;
   int cut_ = 0;
-  HeadRoom room_{kMost, kThreads, [this] { ++cut_; }};
+  HeadRoom room_{{.most = kMost, .threads = kThreads, .on_cut = [this] { ++cut_; }}};
 };
 
 TEST_F(HeadRoomTest, TheMostSilentMakesWay) {
@@ -71,6 +90,19 @@ TEST_F(HeadRoomTest, OnesThatHaveSpokenStayBeforeOnesThatNeverDid) {
   Open("");
   EXPECT_EQ(cut_, 1);
   EXPECT_TRUE(IsCut(kMost));
+}
+
+// Kept ones are worth less than one whose first request is on its way.
+TEST_F(HeadRoomTest, OnesThatWereAnsweredMakeWayBeforeOneThatHasJustCome) {
+  for (size_t i = 0; i < kMost; ++i) {
+    Open("GET / HTTP/1.1\r\n\r\n");
+    Read(i);
+    Answer(i);
+  }
+  for (size_t i = 0; i < kMost; ++i) AwaitSilence(i);
+  Open("");
+  EXPECT_EQ(cut_, 1);
+  EXPECT_FALSE(IsCut(kMost));
 }
 
 // A client may be slow to send after it has connected, while others' requests are about to be read.
@@ -100,6 +132,19 @@ TEST_F(HeadRoomTest, TheLastThreadWaitsForOthersToBeSilent) {
   EXPECT_FALSE(IsCut(kThreads - 1));
 }
 
+TEST_F(HeadRoomTest, OnesThatHaveJustComeStayUntilTheLastThreadIsTaken) {
+  HeadRoom room{{.most = kMost, .threads = kThreads, .grace_ms = 20, .on_cut = [this] { ++cut_; }}};
+  for (size_t i = 0; i + 1 < kThreads; ++i) {
+    Connect("");
+    room.Opened(listener_.port());
+  }
+  // On a machine that is so busy that this took longer, it may be some.
+  EXPECT_LT(cut_, static_cast<int>(kThreads - 1 - kMost));
+  Connect("");
+  room.Opened(listener_.port());
+  EXPECT_GE(cut_, static_cast<int>(kThreads - 1 - kMost));
+}
+
 TEST_F(HeadRoomTest, OnesThatAreBeingAnsweredStay) {
   Open("GET / HTTP/1.1\r\n\r\n");
   Read(0);
@@ -111,6 +156,20 @@ TEST_F(HeadRoomTest, OnesThatAreBeingAnsweredStay) {
   room_.RequestDone(ends);
   EXPECT_EQ(cut_, 3) << "one that never spoke before it";
   EXPECT_FALSE(IsCut(0));
+}
+
+TEST_F(HeadRoomTest, AtTheEndAllThatAreSilentMakeWayAndNobodyElse) {
+  Open("GET / HTTP/1.1\r\n\r\n");
+  Read(0);
+  room_.RequestCame(accepted_[0].ends);
+  Open("");
+  Open("GET / HTT");
+  Read(2);
+  room_.CutAll(listener_.port());
+  EXPECT_FALSE(IsCut(0));
+  EXPECT_TRUE(IsCut(1));
+  EXPECT_TRUE(IsCut(2));
+  EXPECT_EQ(cut_, 0) << "not to make room for others";
 }
 
 }  // namespace

@@ -321,6 +321,48 @@ TEST_F(HttpApiTest, TooLargeBodiesAreRefusedBeforeTheyAreRead) {
   EXPECT_EQ(Parse(HttpExchange(port(), chunked + "0\r\n\r\n")).status, 413);
 }
 
+TEST_F(HttpApiTest, BodiesTogetherStayWithinTheirMemory) {
+  const std::string small = json({{"input", DataUri()}}).dump();
+  // Of two of the parts in which bodies are read, and a little.
+  const std::string large = small + std::string((size_t{128} << 10) + 100 - small.size(), ' ');
+  options_.max_body_memory = 3 * large.size();
+  StartApi();
+  const HttpConnection first(port());
+  first.Send(HeadOf("/v1/embeddings", large.size()) + large.substr(0, large.size() - 1));
+  // Once that was read there is no room for another: one that only says how large it will be is
+  // not waited for.
+  Reply promise;
+  for (int i = 0; i < 100 && promise.status == 0; ++i) {
+    const HttpConnection connection(port());
+    connection.Send(HeadOf("/v1/embeddings", small.size()));
+    if (connection.AwaitReply(absl::Milliseconds(50))) promise = Parse(connection.ReceiveAll());
+  }
+  ASSERT_EQ(promise.status, 429) << promise.body;
+  EXPECT_EQ(promise.body["error"]["code"], "QUEUE_FULL");
+  EXPECT_THAT(MessageOf(promise), HasSubstr("--max-message-memory"));
+  EXPECT_THAT(promise.head, HasSubstr("Retry-After: 1"));
+  EXPECT_EQ(Post("/v1/embeddings", small).status, 429);
+  // The rest of one that does not say it is not read.
+  const HttpConnection chunked(port());
+  chunked.Send(
+      "POST /v1/embeddings HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n10000\r\n" +
+      std::string(0x10000, ' ') + "\r\n");
+  EXPECT_EQ(Parse(chunked.ReceiveAll()).status, 429);
+  EXPECT_THAT(metrics_.Expose(), HasSubstr("{reason=\"HTTP_MEMORY\"} 3\n"));
+  // Those that were refused hold nothing; nor does one that was read.
+  first.Send(" ");
+  EXPECT_EQ(Parse(first.ReceiveAll()).status, 200);
+  EXPECT_EQ(Post("/v1/embeddings", large).status, 200);
+}
+
+TEST_F(HttpApiTest, ABodyThatIsAloneHasRoom) {
+  options_.max_body_memory = 100;
+  StartApi();
+  EXPECT_EQ(Embeddings({{"input", DataUri()}}).status, 200);
+  EXPECT_EQ(Embeddings({{"input", DataUri()}}).status, 200);
+}
+
 TEST_F(HttpApiTest, BodiesMayComeInChunksOrAfterAPromise) {
   StartApi();
   const std::string body = json({{"input", DataUri()}}).dump();

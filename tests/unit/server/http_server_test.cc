@@ -45,6 +45,16 @@ class HttpServerTest : public testing::Test {
     server_ = *std::move(server);
   }
 
+  // The whole answer to a GET of /healthz on a connection that is kept; what there is if it is not.
+  static std::string Healthz(const HttpConnection& connection) {
+    connection.Send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    std::string reply;
+    for (std::string part; reply.find("{\"ok\":true}") == std::string::npos; reply += part) {
+      if ((part = connection.Receive()).empty()) break;
+    }
+    return reply;
+  }
+
   uint16_t port() const { return server_->address().port; }
   absl::Notification called_;  // /echo, for the first time; its calls follow each other
   std::atomic<int> heads_cut_ = 0;
@@ -128,6 +138,19 @@ TEST_F(HttpServerTest, RefusesOversizedRequests) {
   EXPECT_THAT(HttpGet(port(), "/healthz"), StartsWith("HTTP/1.1 200 OK\r\n"));
 }
 
+TEST_F(HttpServerTest, ConnectionsAreKeptLongerThanProxiesKeepThem) {
+  const HttpConnection connection(port());
+  EXPECT_THAT(Healthz(connection), HasSubstr("\r\nKeep-Alive: timeout=75\r\n"));
+  EXPECT_THAT(HttpGet(port(), "/healthz"), Not(HasSubstr("Keep-Alive:"))) << "this one is closed";
+}
+
+TEST_F(HttpServerTest, AnEndDoesNotWaitForConnectionsWithoutARequest) {
+  const HttpConnection connection(port());
+  EXPECT_THAT(Healthz(connection), StartsWith("HTTP/1.1 200 OK\r\n"));
+  server_.reset();
+  connection.ReceiveAll();
+}
+
 // More than there are threads, of which every one could be taken up by one of them.
 constexpr int kManyConnections = 200;
 
@@ -142,6 +165,17 @@ TEST_F(HttpServerTest, ConnectionsWithoutARequestMakeWay) {
     EXPECT_EQ(connections.front()->ReceiveAll(), "") << "the oldest was closed";
   }
   EXPECT_GT(heads_cut_, kManyConnections);
+}
+
+TEST_F(HttpServerTest, KeptConnectionsMakeWayToo) {
+  std::vector<std::unique_ptr<HttpConnection>> connections;
+  for (int i = 0; i < kManyConnections; ++i) {
+    connections.push_back(std::make_unique<HttpConnection>(port()));
+    ASSERT_THAT(Healthz(*connections.back()), StartsWith("HTTP/1.1 200 OK\r\n")) << i;
+  }
+  EXPECT_THAT(HttpGet(port(), "/healthz"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_EQ(connections.front()->ReceiveAll(), "") << "the oldest was closed";
+  EXPECT_GT(heads_cut_, 0);
 }
 
 TEST_F(HttpServerTest, ConnectionsThatDoNotTakeTheirAnswersMakeWay) {

@@ -253,6 +253,7 @@ TEST_F(ServiceTest, BeforeTheModelIsThereAndWhileDrainingCallsAreUnavailable) {
   status = Embed(TensorRequest(1), &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ReasonOf(status), "DRAINING");
+  EXPECT_EQ(RetryDelayOf(status), absl::Milliseconds(100)) << "as streams say";
 }
 
 TEST_F(ServiceTest, OutputOptionsShapeTheEmbedding) {

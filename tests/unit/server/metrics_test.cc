@@ -15,7 +15,7 @@ constexpr double kComputes[] = {0.26, 0.5, 1.0};
 
 class MetricsTest : public testing::Test {
  protected:
-  MetricsTest() : metrics_({"demo", "0.1.0", "cpu", "fp32"}) {
+  MetricsTest() : metrics_({"demo", "0.1.0", "cpu"}) {
     metrics_.SetTenants(std::vector<std::string>{"default"});
     std::vector<Metrics::LadderRung> rungs;
     for (const double compute : kComputes) rungs.push_back({compute, compute == 1.0 ? 1.0 : 0.9});
@@ -54,7 +54,7 @@ TEST_F(MetricsTest, KnownSeriesAreThereAsZeroBeforeAnythingHappens) {
           R"(snapvit_ready 0)",
           R"(snapvit_refusals_total{reason="CONNECTIONS"} 0)",
           R"(snapvit_connections{listener="grpc"} 0)",
-          R"(snapvit_build_info{device="cpu",dtype="fp32",version="0.1.0"} 1)",
+          R"(snapvit_build_info{device="cpu",version="0.1.0"} 1)",
       }) {
     EXPECT_THAT(text, HasSubstr(std::string(line) + "\n"));
   }
@@ -91,6 +91,35 @@ TEST_F(MetricsTest, CountsARequest) {
       text,
       HasSubstr(
           R"(snapvit_tenant_request_duration_seconds_count{model="demo",tenant="default"} 1)"));
+}
+
+TEST_F(MetricsTest, ATenantsLatencyIsThatOfWhatWasServed) {
+  metrics_.RecordRequest({RpcMethod::kEmbed, "default", "OK", absl::Milliseconds(20), 0.5});
+  metrics_.RecordRequest(
+      {RpcMethod::kEmbed, "default", "RESOURCE_EXHAUSTED", absl::ZeroDuration(), std::nullopt});
+  const std::string text = metrics_.Expose();
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(snapvit_tenant_request_duration_seconds_count{model="demo",tenant="default"} 1)"));
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"(snapvit_request_duration_seconds_count{budget="none",method="embed",model="demo"} 1)"));
+}
+
+TEST_F(MetricsTest, BuildInfoTellsTheDtypeThatIsServed) {
+  GaugeValues values;
+  metrics_.SetGaugeSource([&values] { return values; });
+  EXPECT_THAT(metrics_.Expose(),
+              HasSubstr(R"(snapvit_build_info{device="cpu",version="0.1.0"} 1)"));
+  for (const char* dtype : {"fp32", "bf16"}) {
+    values.dtype = dtype;
+    const std::string text = metrics_.Expose();
+    EXPECT_THAT(text, HasSubstr(std::string("snapvit_build_info{device=\"cpu\",dtype=\"") + dtype +
+                                "\",version=\"0.1.0\"} 1\n"));
+    EXPECT_EQ(text.find("snapvit_build_info{"), text.rfind("snapvit_build_info{")) << "one alone";
+  }
 }
 
 TEST_F(MetricsTest, UnknownTenantsAreCountedTogether) {

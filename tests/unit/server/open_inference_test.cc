@@ -198,11 +198,18 @@ TEST_F(OpenInferenceTest, WhatClientsSendOfTheirOwnAccordDoesNotMatter) {
   auto& parameters = *request.mutable_parameters();
   parameters["triton_enable_empty_final_response"].set_bool_param(true);
   parameters["binary_data_output"].set_bool_param(true);
+  parameters["priority"].set_uint64_param(3);
+  parameters["sequence_id"].set_string_param("a");
+  parameters["sequence_start"].set_bool_param(true);
+  parameters["sequence_end"].set_bool_param(true);
   (*request.mutable_inputs(0)->mutable_parameters())["binary_data_size"].set_int64_param(768);
   auto* output = request.add_outputs();
   output->set_name("embedding");
   (*output->mutable_parameters())["binary_data"].set_bool_param(true);
   ModelInferResponse response;
+  EXPECT_TRUE(Infer(request, &response).ok());
+  parameters["priority"].set_int64_param(3);
+  parameters["sequence_id"].set_int64_param(7);
   EXPECT_TRUE(Infer(request, &response).ok());
 }
 

@@ -108,6 +108,7 @@ TEST_F(StreamTest, ADrainEndsTheCallAfterTheLastReply) {
   const grpc::Status status = stream_->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(ReasonOf(status), "DRAINING");
+  EXPECT_EQ(RetryDelayOf(status), absl::Milliseconds(100)) << "as calls say";
 }
 
 TEST_F(StreamTest, CancellingTheCallDropsWhatWaits) {
