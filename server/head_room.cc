@@ -53,7 +53,15 @@ void HeadRoom::Closed() {
 }
 
 bool HeadRoom::CutSilent(uint16_t local_port) {
-  absl::MutexLock search(&search_mu_);
+  // Threads that waited here would not read what their connections have sent, which keeps these
+  // from being silent.
+  if (!search_mu_.TryLock()) return false;
+  const bool all = CutSilentLocked(local_port);
+  search_mu_.Unlock();
+  return all;
+}
+
+bool HeadRoom::CutSilentLocked(uint16_t local_port) {
   const std::vector<ConnectionSocket> silent = FindSilentSockets(local_port, busy());
   bool all = silent.size() > options_.most;
   for (size_t i = 0; i + options_.most < silent.size(); ++i) {

@@ -41,8 +41,10 @@ class HeadRoom {
 
  private:
   // Cuts the silent connections above `most`, the most silent first. False if there were no more,
-  // or some have come too recently.
+  // some have come too recently, or another thread is at it.
   bool CutSilent(uint16_t local_port) ABSL_LOCKS_EXCLUDED(search_mu_, mu_);
+  bool CutSilentLocked(uint16_t local_port) ABSL_EXCLUSIVE_LOCKS_REQUIRED(search_mu_)
+      ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<ConnectionEnds> busy() ABSL_LOCKS_EXCLUDED(mu_);
   // False if it has a request, or is gone.
   bool Cut(const ConnectionSocket& socket) ABSL_LOCKS_EXCLUDED(mu_);
