@@ -67,7 +67,8 @@ std::shared_ptr<LatencyModel> ElasticPolicy::ModelOf(const TaskSpec& spec) {
 }
 
 Urgency ElasticPolicy::UrgencyOf(QueuedTask* task) const {
-  return {task, std::min(task->spec().due(), task->arrival + options_.patience)};
+  const absl::Time due = task->spec().due();
+  return {task, due == absl::InfiniteFuture() ? task->arrival + options_.patience : due};
 }
 
 size_t ElasticPolicy::IdleWorkers() const {
@@ -261,7 +262,7 @@ ElasticPolicy::Plan ElasticPolicy::MakePlan(const TenantLoad& tenant, const Task
   const bool late = governor_.TooLate(tenant, *model, head.floor, slack, now);
   const double longest = governor_.LongestBatch(tenant);
   const double quick_enough = late ? longest : std::min(longest, slack);
-  const Cap cap = governor_.CapNow(tenant, *model, quick_enough, now);
+  const Governor::CapAtPresent cap = governor_.CapNow(tenant, *model, quick_enough, now);
   Plan plan;
   plan.cap = cap.rung;
   plan.rung = late ? head.floor : std::clamp(plan.cap, head.floor, head.wanted);
@@ -272,14 +273,13 @@ ElasticPolicy::Plan ElasticPolicy::MakePlan(const TenantLoad& tenant, const Task
   // Alone on the engine, too, it would have to hurry.
   const int unhurried = std::clamp(tenant.cap, head.floor, head.wanted);
   plan.hurried = plan.rung < unhurried && model->SafeBatchTime(unhurried, 1) > slack;
-  const double pace = cap.cost > 0 ? 1 / cap.cost : kNever;
-  plan.size = BatchSize(*model, plan.rung, quick_enough, pace, ReadyTasks());
+  plan.size = BatchSize(*model, plan.rung, quick_enough, cap.pace, ReadyTasks());
   return plan;
 }
 
 // The smallest batch that is about as efficient as the best one that is ready and quick enough;
-// where there is time to spare (`pace` times what is needed), a smaller one. Other idle workers get
-// their part.
+// where there is time to spare (`pace` times what is needed), a smaller one, unless others wait for
+// it to end. Other idle workers get their part.
 int ElasticPolicy::BatchSize(const LatencyModel& model, int rung, double longest, double pace,
                              size_t ready) const {
   const size_t idle = std::max<size_t>(1, IdleWorkers());
@@ -289,7 +289,8 @@ int ElasticPolicy::BatchSize(const LatencyModel& model, int rung, double longest
   for (int size = 2; size <= largest; ++size) {
     best = std::min(best, model.BatchTime(rung, size) / size);
   }
-  const double enough = best * std::max(kEfficient, kSparePace * pace);
+  const bool others_wait = ready > idle * max_batch();
+  const double enough = best * (others_wait ? kEfficient : std::max(kEfficient, kSparePace * pace));
   int size = 1;
   while (size < largest && model.BatchTime(rung, size) / size > enough) ++size;
   return size;

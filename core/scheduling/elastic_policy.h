@@ -38,9 +38,9 @@ class ElasticPolicy final : public Policy {
   struct Options {
     int workers = 1;
     int max_batch = 16;
-    // A task that waited this long goes before what is due later, so that none starves. (At which
-    // rung, its own deadline says.)
-    absl::Duration patience = absl::Seconds(1);
+    // A task without a deadline has its turn as if it were due so long after its arrival: it
+    // neither starves nor keeps others from theirs. (Nothing lowers its rung for that.)
+    absl::Duration patience = absl::Seconds(10);
   };
 
   explicit ElasticPolicy(const Options& options);

@@ -11,6 +11,7 @@
 namespace snapvit {
 namespace {
 
+constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr double kUpdatePeriod = 0.002;
 // A tenant that has had no task for so many rate windows is forgotten by the shares.
 constexpr double kForgottenAfter = 8;
@@ -28,8 +29,13 @@ constexpr double kLongestWait = 1 / 1.5;
 // bursts, and batch tenants leave half of the queue to others anyway.
 constexpr double kSteadyRoom = 0.5;
 constexpr double kSteadyRoomOfBatch = 0.25;
-// What is more than that is to be worked off in so many seconds.
-constexpr double kRoomHorizon = 1;
+// Of that: from where all that arrives has to be served as it comes, and what is more worked off.
+constexpr double kRoomEnd = 1.5;
+// Who has more time has it for its rungs. Backlog is a demand of at most so many seconds, or a
+// tenant that keeps many images under way would seem to ask for nothing; and batches are as long as
+// if there were no more time, as others wait behind them.
+constexpr double kLongestDemand = 1.2;
+constexpr double kLongestBatchDeadline = 2;
 
 }  // namespace
 
@@ -80,7 +86,8 @@ void Governor::Activate(TenantLoad& tenant) {
 // --- What deadlines leave ---
 
 double Governor::LongestBatch(const TenantLoad& tenant) const {
-  return options_.batch_share * tenant.deadline() / (1 + 1.0 / workers_);
+  const double deadline = std::min(tenant.deadline(), kLongestBatchDeadline);
+  return options_.batch_share * deadline / (1 + 1.0 / workers_);
 }
 
 // Nearly all of the deadline where others hardly ever come meanwhile.
@@ -96,11 +103,10 @@ double Governor::RateSeconds(double horizon) const {
                     absl::ToDoubleSeconds(options_.rate_window));
 }
 
-// By how much arrivals may be above what fits. From a horizon of two windows on, what waits tells
-// soon enough what there is to do, and a burst is no rate.
+// How much longer the horizon is than a rate holds. From two windows on, what waits tells soon
+// enough what there is to do, and a burst is no rate.
 double Governor::Patience(double horizon) const {
-  const double windows = horizon / absl::ToDoubleSeconds(2 * options_.rate_window);
-  return std::max(1.0, windows * windows);
+  return std::max(1.0, horizon / absl::ToDoubleSeconds(2 * options_.rate_window));
 }
 
 // How long a task waits at steady load: for a worker, and a part of what is left.
@@ -119,7 +125,8 @@ double Governor::Demand(const TenantLoad& tenant, double now) const {
   const double seconds = RateSeconds(horizon);
   WeightedCurve arrivals = tenant.ArrivalsIn(seconds, now);
   arrivals.factor /= seconds;
-  const WeightedCurve curves[] = {{&tenant.queue.backlog(), 1 / horizon}, arrivals};
+  const WeightedCurve curves[] = {{&tenant.queue.backlog(), 1 / std::min(horizon, kLongestDemand)},
+                                  arrivals};
   return CostAtWanted(curves, model.TaskTimes(LongestBatch(tenant))) * model.factor() / workers_;
 }
 
@@ -154,7 +161,8 @@ void Governor::MoveCap(TenantLoad& tenant, double now) const {
   const double seconds = RateSeconds(horizon);
   const WeightedCurve curve[] = {tenant.ArrivalsIn(seconds, now)};
   const int top = model.rungs() - 1;
-  const double budget = tenant.limit * workers_ * Patience(horizon) * seconds / model.factor();
+  const double patience = Patience(horizon) * Patience(horizon);
+  const double budget = tenant.limit * workers_ * patience * seconds / model.factor();
   // The rung above the highest that fits: the backlog decides how often it is used, so that rungs
   // that are far apart leave nothing of the engine unused.
   const auto cap_for = [&](double engine_time) {
@@ -185,14 +193,14 @@ double Governor::RoomFor(const TenantLoad& tenant) const {
       std::max({static_cast<double>(load.items) / static_cast<double>(bounds_.max_items),
                 static_cast<double>(load.bytes) / static_cast<double>(bounds_.max_bytes),
                 absl::FDivDuration(load.engine_time, bounds_.max_engine_time)});
-  if (full <= 0) return std::numeric_limits<double>::infinity();
+  if (full <= 0) return kNever;
   const bool batch = tenant.priority == PriorityClass::kBatch;
   const double share = tenant.limit * (batch ? kSteadyRoomOfBatch : kSteadyRoom);
   return std::max(1.0, static_cast<double>(load.items) * share / full);
 }
 
-Cap Governor::CapNow(const TenantLoad& tenant, LatencyModel& model, double longest,
-                     double now) const {
+Governor::CapAtPresent Governor::CapNow(const TenantLoad& tenant, LatencyModel& model,
+                                        double longest, double now) const {
   double wait = SteadyWait(tenant);
   double horizon = std::max(Horizon(tenant, now), wait / kLongestWait);
   if (const Urgency* last = tenant.queue.LeastUrgent()) {
@@ -201,25 +209,26 @@ Cap Governor::CapNow(const TenantLoad& tenant, LatencyModel& model, double longe
     wait = std::min(wait, horizon * kLongestWait);
   }
   WeightedCurve foreseen = tenant.ArrivalsIn(horizon - wait, now);
-  foreseen.factor /= Patience(horizon);
+  foreseen.factor /= std::sqrt(Patience(horizon));
   const WeightedCurve curves[] = {{&tenant.queue.backlog(), 1}, foreseen};
   const double per_second = tenant.limit * workers_ / model.factor();
   const std::vector<double>& times = model.TaskTimes(longest);
   const auto cap_for = [&](std::span<const WeightedCurve> tasks, double budget) {
-    Cap cap = HighestCap(tasks, times, budget);
-    cap.cost /= budget;
-    return cap;
+    const Cap cap = HighestCap(tasks, times, budget);
+    return CapAtPresent{cap.rung, cap.cost / budget};
   };
-  Cap cap = cap_for(curves, per_second * horizon);
-  const double soon = std::min(horizon, kRoomHorizon);
-  const WeightedCurve arrivals = tenant.ArrivalsIn(soon, now);
-  const double queued = tenant.queue.backlog().tasks();
-  const double tasks = queued + arrivals.factor * arrivals.curve->tasks();
-  if (const double excess = 1 - RoomFor(tenant) / tasks; tasks > 0 && excess > 0) {
-    const WeightedCurve too_many[] = {{&tenant.queue.backlog(), excess},
-                                      {arrivals.curve, excess * arrivals.factor}};
-    const Cap by_room = cap_for(too_many, per_second * soon);
-    cap = {std::min(cap.rung, by_room.rung), std::max(cap.cost, by_room.cost)};
+  CapAtPresent cap = cap_for(curves, per_second * horizon);
+  cap.pace = cap.cost > 0 ? std::min(1.0, kLongestDemand / horizon) / cap.cost : kNever;
+  if (const double queued = tenant.queue.backlog().tasks(), room = RoomFor(tenant); queued > room) {
+    const double soon = std::min(horizon, absl::ToDoubleSeconds(options_.rate_window));
+    const double full = std::min(1.0, (queued / room - 1) / (kRoomEnd - 1));
+    WeightedCurve arrivals = tenant.ArrivalsIn(soon, now);
+    arrivals.factor *= full;
+    const WeightedCurve too_many[] = {
+        {&tenant.queue.backlog(), std::max(0.0, 1 - kRoomEnd * room / queued)}, arrivals};
+    const CapAtPresent by_room = cap_for(too_many, per_second * soon);
+    cap.rung = std::min(cap.rung, by_room.rung);
+    cap.cost = std::max(cap.cost, by_room.cost);
   }
   cap.rung = std::min(cap.rung, tenant.cap);
   return cap;

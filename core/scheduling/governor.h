@@ -61,9 +61,14 @@ class Governor {
 
   // The highest rung, at most its cap, at which the tenant's backlog and what arrives meanwhile fit
   // its share within its horizon, and its part of the queue: who may wait for long is lowered
-  // before others are turned away. In batches of at most `longest`; `cost` is the share of the
-  // engine time that there is which they take then: above 1, not even the floors fit.
-  Cap CapNow(const TenantLoad& tenant, LatencyModel& model, double longest, double now) const;
+  // before others are turned away. In batches of at most `longest`.
+  struct CapAtPresent {
+    int rung = 0;
+    double cost = 0;  // share of the engine time that there is; above 1, not even the floors fit
+    double pace = 1;  // how many times as fast as is needed, soon, the engine is
+  };
+  CapAtPresent CapNow(const TenantLoad& tenant, LatencyModel& model, double longest,
+                      double now) const;
 
   // Whether a task of the tenant with so many seconds left is better not waited for: it cannot be
   // in time, or only in a batch so small that, made of such, not even the floors would fit the

@@ -179,6 +179,32 @@ TEST_F(ElasticPolicyTest, MakesRoomForALargeRequestOfATenantWithinItsShare) {
   }
 }
 
+// A backlog that may wait is a demand all the same: else it would seem to be within its share.
+TEST_F(ElasticPolicyTest, IsInTimeBesideManyTenantsThatMayWait) {
+  Run(absl::Seconds(10), [&, urgent = Every(80, 0)]() mutable {
+    urgent();
+    const TenantGovernances tenants = scheduler_->Governance();
+    for (int tenant = 1; tenant < 8; ++tenant) {
+      const size_t known =
+          static_cast<size_t>(tenant) < tenants.size() ? tenants[tenant].queued_items : 0;
+      for (size_t i = known; i < 3; ++i) {
+        TaskSpec spec = Spec(absl::InfiniteDuration());
+        spec.tenant = tenant;
+        Add(spec);
+      }
+    }
+  });
+  size_t late = 0, urgent = 0;
+  for (const Served& served : served_) {
+    if (served.task->spec().tenant != 0) continue;
+    ++urgent;
+    const auto& task = static_cast<const FakeTask&>(*served.task);
+    late += task.execution.queue_time + task.execution.compute_time > Milliseconds(100) ? 1 : 0;
+  }
+  EXPECT_GE(urgent, 120u);
+  EXPECT_LE(late, urgent / 20);
+}
+
 TEST_F(ElasticPolicyTest, GivesNobodyUpForARequestThatIsRefusedAllTheSame) {
   Restart(1, {.max_items = 40});
   for (const int tenant : {1, 3}) {

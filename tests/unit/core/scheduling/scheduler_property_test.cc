@@ -192,9 +192,10 @@ class RandomSchedule {
   }
 
   Urgency UrgencyOf(const Item& item) const {
-    absl::Time due = std::min(item.task.spec().hard_deadline, item.arrival + patience_);
-    if (elastic_) due = std::min(due, item.task.spec().soft_deadline);
-    return {due, item.sequence};
+    const TaskSpec& spec = item.task.spec();
+    const absl::Time patient = item.arrival + patience_;
+    if (!elastic_) return {std::min(spec.hard_deadline, patient), item.sequence};
+    return {spec.due() == absl::InfiniteFuture() ? patient : spec.due(), item.sequence};
   }
   // Tasks that are served in the order of their urgency.
   using Group = std::tuple<uint64_t, int, int, int>;
