@@ -18,6 +18,8 @@ constexpr char kPushbackTrailer[] = "grpc-retry-pushback-ms";
 // gRPC waits 1 s before it connects again, and up to 2 minutes: longer than a retry does.
 constexpr int kFirstReconnectMs = 100;
 constexpr int kLastReconnectMs = 2000;
+// Nobody waits longer, and some hundred years would overflow the clock.
+constexpr absl::Duration kLongestTimeLeft = absl::Hours(24 * 365 * 10);
 
 std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const ClientOptions& options) {
   if (!options.tls.has_value()) return grpc::InsecureChannelCredentials();
@@ -79,13 +81,17 @@ std::shared_ptr<grpc::Channel> OpenChannel(const ClientOptions& options) {
   return grpc::CreateCustomChannel(options.target, CredentialsOf(options), arguments);
 }
 
+std::chrono::system_clock::time_point DeadlineAfter(absl::Duration time_left) {
+  if (time_left > kLongestTimeLeft) return std::chrono::system_clock::time_point::max();
+  return std::chrono::system_clock::now() + absl::ToChronoMicroseconds(time_left);
+}
+
 void PrepareContext(const ClientOptions& options, absl::Duration time_left,
                     grpc::ClientContext& context) {
   if (!options.api_key.empty()) {
     context.AddMetadata("authorization", absl::StrCat("Bearer ", options.api_key));
   }
-  if (time_left == absl::InfiniteDuration()) return;
-  context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMicroseconds(time_left));
+  context.set_deadline(DeadlineAfter(time_left));
 }
 
 Attempt MakeAttempt(const grpc::Status& status, const grpc::ClientContext& context) {

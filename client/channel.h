@@ -5,6 +5,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -23,7 +24,11 @@ absl::Status ValidateClientOptions(const ClientOptions& options);
 // A channel that reconnects quickly and leaves retries to CallWithRetry.
 std::shared_ptr<grpc::Channel> OpenChannel(const ClientOptions& options);
 
-// Adds the key and, unless `time_left` is infinite, the deadline.
+// The moment at which `time_left` has passed; the last one, for gRPC no deadline, if it is more
+// than ten years or infinite.
+std::chrono::system_clock::time_point DeadlineAfter(absl::Duration time_left);
+
+// Adds the key and the deadline, as DeadlineAfter().
 void PrepareContext(const ClientOptions& options, absl::Duration time_left,
                     grpc::ClientContext& context);
 

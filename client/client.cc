@@ -76,6 +76,14 @@ absl::Status CheckSendable(const ClientOptions& options, const ImageInput& image
                    options.max_message_bytes, " bytes"));
 }
 
+// The limits of a request, none of which is too large for a message.
+RequestLimits SendableLimits(const ClientOptions& options) {
+  RequestLimits limits = options.request;
+  const size_t most = std::max(options.max_message_bytes, kRequestOverhead) - kRequestOverhead;
+  limits.bytes = std::min(limits.bytes, most);
+  return limits;
+}
+
 // One Embed or Classify call of many requests. `Send` does the RPC.
 template <typename Request, typename Response, typename Result, typename Options>
 class BatchCall {
@@ -122,7 +130,7 @@ class BatchCall {
       sendable_.push_back(i);
       bytes.push_back(PayloadBytes(images_[i]));
     }
-    return SplitIntoRequests(bytes, client_.request);
+    return SplitIntoRequests(bytes, SendableLimits(client_));
   }
 
   absl::Status SendRange(const ImageRange& range) {

@@ -10,11 +10,14 @@
 namespace snapvit::client {
 namespace {
 
-// Whether every other request of the call would fail like this. RESOURCE_EXHAUSTED and INTERNAL are
-// about one request.
+// Whether every other request of the call would fail like this. The codes below are about one
+// request: the timeout, for one, is each request's own.
 bool WouldRepeat(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
+    case absl::StatusCode::kCancelled:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kAborted:
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kInternal:
     case absl::StatusCode::kUnknown:

@@ -57,6 +57,12 @@ int DropMessage(const mg_connection*, const char*) { return 1; }
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options) {
   static std::once_flag initialised;
   std::call_once(initialised, [] { mg_init_library(0); });
+  if (absl::StrContains(options.address.host, ':') && mg_check_feature(MG_FEATURES_IPV6) == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot listen for HTTP on ", options.address.ToString(),
+                     ": civetweb was built without IPv6 here (Debian's is), expected an IPv4 "
+                     "address (--http)"));
+  }
 
   const std::string address = options.address.ToString();
   const std::string threads = std::to_string(AllThreads(options));

@@ -71,6 +71,9 @@ class UnaryCall final : public grpc::ServerUnaryReactor, public CallSet::Call {
 
   void Finish(const absl::Status& status) {
     if (status.ok()) *response_bytes_ = ToWire(response_);
+    // The client may take its time for the reply, whose bytes are all that is needed for it.
+    typename Method::Request().Swap(&request_);
+    typename Method::Response().Swap(&response_);
     replied_ = context_.clock->Now();
     context_.call_set->AddReply(this);
     FinishUnary(rpc_, this, status, caller_.trace);

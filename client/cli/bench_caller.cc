@@ -1,6 +1,5 @@
 #include "client/cli/bench_caller.h"
 
-#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -27,8 +26,7 @@ absl::StatusOr<std::unique_ptr<BenchCaller>> BenchCaller::Create(const Options& 
 absl::Status BenchCaller::Connect() {
   client::ClientOptions client = options_.client;
   client.own_connection = true;
-  const auto deadline =
-      std::chrono::system_clock::now() + absl::ToChronoMicroseconds(options_.connect_timeout);
+  const auto deadline = client::DeadlineAfter(options_.connect_timeout);
   for (int i = 0; i < options_.connections; ++i) {
     const std::shared_ptr<grpc::Channel> channel = client::OpenChannel(client);
     if (!channel->WaitForConnected(deadline)) {

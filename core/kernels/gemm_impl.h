@@ -264,6 +264,7 @@ void RunStrip(const Strip<T>& strip, int64_t begin, int64_t end, PanelAhead ahea
 // One panel, in strips; meanwhile the next one is fetched.
 template <typename T>
 void RunPanel(const GemmShare<T>& share, int64_t panel) {
+  if (share.rows() == 0) return;  // fewer tiles of rows than blocks
   const GemmCall<T>& call = *share.call;
   const PackedMatrix<OperandOf<T>>& weights = *call.weights;
   // Of both strips at once if they are as wide.

@@ -31,10 +31,9 @@ std::optional<double> ParseIntervals(absl::string_view text) {
   return std::nullopt;
 }
 
-// The mean rate of a trace until its end.
+// The mean rate of a trace, over at least a second: all at once has no rate.
 absl::StatusOr<RateProfile> MeanRate(const std::vector<absl::Duration>& trace) {
-  // All at once has no rate; what it is said to be matters to nobody.
-  const double seconds = std::max(absl::ToDoubleSeconds(trace.back()), 1e-3);
+  const double seconds = std::max(absl::ToDoubleSeconds(trace.back()), 1.0);
   const double rate = static_cast<double>(trace.size()) / seconds;
   return RateProfile::Create({{seconds, rate, rate}});
 }

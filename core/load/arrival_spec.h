@@ -29,7 +29,7 @@ class ArrivalSpec {
   // From the beginning. Parts get different seeds, made of `seed`.
   std::unique_ptr<Arrivals> Start(uint64_t seed) const;
   // The same with the rate that it begins with, for ever: a warm-up. A trace counts as a Poisson
-  // process of its mean rate.
+  // process of its mean rate, over at least a second.
   std::unique_ptr<Arrivals> StartSteady(uint64_t seed) const;
 
   // After this time nothing arrives; infinite if it never ends.
@@ -40,7 +40,7 @@ class ArrivalSpec {
  private:
   struct Part {
     double cv_squared = 1;
-    RateProfile rate = RateProfile::Constant(0);  // of a trace: its mean, until its end
+    RateProfile rate = RateProfile::Constant(0);  // of a trace: its mean, for at least a second
     std::shared_ptr<const std::vector<absl::Duration>> trace;  // null: none
   };
   static absl::StatusOr<Part> ParsePart(const std::string& text,

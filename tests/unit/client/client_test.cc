@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "client/channel.h"
 #include "client/rpc_error.h"
 #include "tests/unit/client/fake_server.h"
 
@@ -195,6 +197,17 @@ TEST_F(ClientTest, ImageBeyondTheMessageLimitIsNotSent) {
   EXPECT_TRUE(absl::IsResourceExhausted((*results)[1].embedding.status()));
 }
 
+TEST_F(ClientTest, RequestsFitIntoMessages) {
+  options_.max_message_bytes = 300'000;
+  const std::string image = "7" + std::string(100'000, ' ');
+  const std::vector<ImageInput> images(5, EncodedImage{image});
+  const auto results = MakeClient()->Embed(images, {});
+  ASSERT_TRUE(results.ok()) << results.status();
+  for (const EmbedResult& result : *results) {
+    EXPECT_TRUE(result.embedding.ok()) << result.embedding.status();
+  }
+}
+
 TEST_F(ClientTest, RetriesAfterThePushbackOfTheServer) {
   std::atomic<int> calls = 0;
   server_.embed = [&](grpc::ServerContext& context, const v1::EmbedRequest& request,
@@ -249,6 +262,24 @@ TEST_F(ClientTest, FaultOfOneRequestFailsItsImagesOnly) {
   EXPECT_THAT(answered, ElementsAre(true, true, false, false, true, true));
 }
 
+TEST_F(ClientTest, FaultThatIsAboutOneRequestDoesNotEndTheCall) {
+  options_.request.images = 1;
+  options_.max_requests_in_flight = 1;
+  for (const auto code : {grpc::CANCELLED, grpc::DEADLINE_EXCEEDED, grpc::ABORTED}) {
+    server_.embed = [code](grpc::ServerContext&, const v1::EmbedRequest& request,
+                           v1::EmbedResponse& response) {
+      if (request.images(0).encoded() == "0") return grpc::Status(code, "not this one");
+      EchoNumbers(request, response);
+      return grpc::Status::OK;
+    };
+    const auto results = MakeClient()->Embed(Numbers(3), {});
+    ASSERT_TRUE(results.ok()) << results.status();
+    EXPECT_EQ(static_cast<int>((*results)[0].embedding.status().code()), static_cast<int>(code));
+    EXPECT_TRUE((*results)[1].embedding.ok()) << (*results)[1].embedding.status();
+    EXPECT_TRUE((*results)[2].embedding.ok()) << (*results)[2].embedding.status();
+  }
+}
+
 TEST_F(ClientTest, ReplyWithTheWrongNumberOfItemsIsAnError) {
   server_.embed = [](grpc::ServerContext&, const v1::EmbedRequest&, v1::EmbedResponse& response) {
     response.add_items();
@@ -265,6 +296,22 @@ TEST_F(ClientTest, CallEndsAtItsTimeout) {
   EmbedOptions options;
   options.timeout = absl::Milliseconds(30);
   EXPECT_TRUE(absl::IsDeadlineExceeded(MakeClient()->Embed(Numbers(1), options).status()));
+}
+
+TEST_F(ClientTest, TimeoutBeyondWhatTheClockCountsIsNone) {
+  constexpr absl::Duration kYear = absl::Hours(24 * 365);
+  EmbedOptions options;
+  for (const absl::Duration timeout : {580 * kYear, 400'000 * kYear, absl::InfiniteDuration()}) {
+    grpc::ClientContext context;
+    PrepareContext(options_, timeout, context);
+    EXPECT_EQ(context.deadline(), std::chrono::system_clock::time_point::max()) << timeout;
+    options.timeout = timeout;
+    const auto results = MakeClient()->Embed(Numbers(1), options);
+    EXPECT_TRUE(results.ok()) << results.status();
+  }
+  grpc::ClientContext context;
+  PrepareContext(options_, kYear, context);
+  EXPECT_LT(context.deadline(), std::chrono::system_clock::time_point::max());
 }
 
 TEST_F(ClientTest, UnreachableServerIsUnavailableAfterTheLastAttempt) {

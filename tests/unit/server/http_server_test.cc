@@ -154,6 +154,15 @@ TEST_F(HttpServerTest, AnEndDoesNotWaitForConnectionsWithoutARequest) {
 // More than there are threads, of which every one could be taken up by one of them.
 constexpr int kManyConnections = 200;
 
+TEST(HttpServer, SaysWhenItHasNoIpv6) {
+  HttpServer::Options options;
+  options.address = {"::1", 0};
+  const absl::Status status = HttpServer::Start(std::move(options)).status();
+  if (status.ok()) GTEST_SKIP() << "this civetweb has IPv6";
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("without IPv6"));
+}
+
 TEST_F(HttpServerTest, ConnectionsWithoutARequestMakeWay) {
   for (const char* begun : {"", "GET /healthz HTT"}) {
     std::vector<std::unique_ptr<HttpConnection>> connections;

@@ -11,7 +11,7 @@ import grpc
 from snapvit_client._errors import SnapvitError
 from snapvit_client._generated.snapvit.v1 import types_pb2
 from snapvit_client._images import ImageLike, image_to_proto, payload_bytes
-from snapvit_client._requests import check_size
+from snapvit_client._requests import check_size, room_for_images
 from snapvit_client._results import Result, ResultKind
 
 REQUEST_IMAGES = 16
@@ -26,8 +26,8 @@ class Part:
     images: list[types_pb2.Image] = field(default_factory=list)
     size: int = 0
 
-    def fits(self, size: int) -> bool:
-        return not self.images or (len(self.images) < REQUEST_IMAGES and self.size + size <= REQUEST_BYTES)
+    def fits(self, size: int, most: int) -> bool:
+        return not self.images or (len(self.images) < REQUEST_IMAGES and self.size + size <= most)
 
     def add(self, position: int, image: types_pb2.Image) -> None:
         self.positions.append(position)
@@ -55,6 +55,7 @@ class ManyCall(Generic[Result]):
     def parts(self) -> Iterator[Part]:
         """Reads images only as it is asked for parts."""
         part = Part()
+        most = min(REQUEST_BYTES, room_for_images(self._max_message_bytes))
         for position, image in enumerate(self._images):
             if self._ended_by is not None:
                 self._results[position] = self._kind.failed(self._ended_by)
@@ -64,7 +65,7 @@ class ManyCall(Generic[Result]):
             except SnapvitError as error:
                 self._results[position] = self._kind.failed(error)
                 continue
-            if not part.fits(payload_bytes(proto)):
+            if not part.fits(payload_bytes(proto), most):
                 yield part
                 part = Part()
             part.add(position, proto)
@@ -103,6 +104,9 @@ def sendable(image: ImageLike, max_message_bytes: int) -> types_pb2.Image:
 
 def _would_repeat(error: SnapvitError) -> bool:
     return error.code not in (
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,  # the timeout is each request's own
+        grpc.StatusCode.ABORTED,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         grpc.StatusCode.INTERNAL,
         grpc.StatusCode.UNKNOWN,

@@ -71,10 +71,15 @@ def with_images(
     return result
 
 
+def room_for_images(max_message_bytes: int) -> int:
+    """Bytes of the images that one message has room for."""
+    return max_message_bytes - _REQUEST_OVERHEAD
+
+
 def check_size(image: types_pb2.Image, max_message_bytes: int) -> SnapvitError | None:
     """Why the image does not fit into a message, if so."""
     size = payload_bytes(image)
-    if size + _REQUEST_OVERHEAD <= max_message_bytes:
+    if size <= room_for_images(max_message_bytes):
         return None
     return SnapvitError(
         grpc.StatusCode.RESOURCE_EXHAUSTED,

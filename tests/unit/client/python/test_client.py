@@ -199,14 +199,14 @@ def test_key_that_cannot_be_sent_is_refused_without_showing_it() -> None:
     assert "geheim" not in str(caught.value)
 
 
-def many_sync(server: StubServer, images: Any) -> Any:
-    with Client(server.target) as client:
+def many_sync(server: StubServer, images: Any, **options: Any) -> Any:
+    with Client(server.target, **options) as client:
         return client.embed_many(images)
 
 
-def many_async(server: StubServer, images: Any) -> Any:
+def many_async(server: StubServer, images: Any, **options: Any) -> Any:
     async def run() -> Any:
-        async with AsyncClient(server.target) as client:
+        async with AsyncClient(server.target, **options) as client:
             return await client.embed_many(images)
 
     return asyncio.run(run())
@@ -224,6 +224,12 @@ class TestMany:
         server = serve(echo)
         images = [b"1".ljust(1_500_000)] * 5
         assert len(many(server, images)) == 5
+        assert sorted(len(request.images) for request in server.requests) == [1, 2, 2]
+
+    def test_requests_fit_into_messages(self, serve: Any, many: Any) -> None:
+        server = serve(echo)
+        results = many(server, [b"1".ljust(100_000)] * 5, max_message_bytes=300_000)
+        assert all(result.error is None for result in results)
         assert sorted(len(request.images) for request in server.requests) == [1, 2, 2]
 
     def test_faulty_image_is_its_own_result(self, serve: Any, many: Any) -> None:
@@ -245,6 +251,15 @@ class TestMany:
     def test_fault_of_one_request_is_the_result_of_its_images(self, serve: Any, many: Any) -> None:
         results = many(serve(failing(1, grpc.StatusCode.INTERNAL)), [b"1"] * 20)
         assert sum(result.error is not None for result in results) in (4, 16)  # whichever came first
+
+    @pytest.mark.parametrize(
+        "code", [grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.ABORTED]
+    )
+    def test_fault_that_is_about_one_request_does_not_end_the_call(
+        self, serve: Any, many: Any, code: grpc.StatusCode
+    ) -> None:
+        results = many(serve(failing(1, code)), [b"1"] * 320)
+        assert sum(result.error is not None for result in results) == 16
 
     def test_no_images_is_no_call(self, serve: Any, many: Any) -> None:
         server = serve(echo)

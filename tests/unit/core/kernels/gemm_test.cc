@@ -275,6 +275,29 @@ TYPED_TEST(GemmTest, CallsAtOnceGiveWhatEachGivesAlone) {
   });
 }
 
+// Rows are taken in blocks, and some calls have fewer tiles of rows than there are blocks.
+TYPED_TEST(GemmTest, FewRowsBesideManyGiveWhatTheyGiveAlone) {
+  using T = TypeParam;
+  constexpr int64_t kInputs = 768, kOutputs = 200, kMany = 1000, kFew = 6;
+  const std::vector<T> weights = this->Values(kInputs * kOutputs, 0.02);
+  const PackedMatrix<T> packed =
+      PackedMatrix<T>::Pack(weights.data(), kInputs, kOutputs, kOutputs, 1);
+  const std::vector<T> rows = this->Values(kMany * kInputs);
+  this->WithThreads([&](const Parallel& parallel) {
+    std::vector<T> alone(kFew * kOutputs), beside(kFew * kOutputs), many(kMany * kOutputs);
+    GemmCall<T> few = CallOf(rows, kInputs, kFew, packed, kInputs, kOutputs);
+    few.out = alone.data();
+    few.out_stride = kOutputs;
+    this->kernels_->gemm({&few, 1}, parallel);
+    GemmCall<T> calls[] = {CallOf(rows, kInputs, kMany, packed, kInputs, kOutputs), few};
+    calls[0].out = many.data();
+    calls[0].out_stride = kOutputs;
+    calls[1].out = beside.data();
+    this->kernels_->gemm(std::span<const GemmCall<T>>(calls), parallel);
+    EXPECT_EQ(beside, alone);
+  });
+}
+
 TYPED_TEST(GemmTest, TheLastPanelIsAsWideAsWhatIsLeft) {
   using T = TypeParam;
   for (const int64_t outputs : {1, 5, 13, 16, 23, 48, 69, 100}) {

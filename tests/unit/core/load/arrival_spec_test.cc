@@ -51,6 +51,16 @@ TEST(ArrivalSpec, ATraceHasItsOwnTimes) {
   EXPECT_FALSE(ArrivalSpec::Parse(text, RateProfile::Constant(1)).ok());
 }
 
+TEST(ArrivalSpec, TheMeanRateOfAShortTraceIsOverASecond) {
+  const TemporaryFolder folder;
+  const auto spec =
+      ArrivalSpec::Parse("trace:" + folder.Write("t.txt", "0\n0\n0\n0\n"), std::nullopt);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->RateAt(absl::ZeroDuration()), 4);
+  EXPECT_EQ(spec->length(), absl::ZeroDuration());
+  EXPECT_LT(CountBefore(*spec->StartSteady(1), absl::Seconds(10)), 100) << "40 are expected";
+}
+
 TEST(ArrivalSpec, WhatIsWrongIsNamed) {
   const auto error = [](const std::string& text) {
     return std::string(ArrivalSpec::Parse(text, RateProfile::Constant(1)).status().message());
