@@ -212,6 +212,11 @@ std::optional<Ordering> ElasticLoader::FindCompleted(const Ordering& ordering,
   return std::nullopt;
 }
 
+std::string ElasticLoader::FoundId() const {
+  const absl::StatusOr<std::optional<Ordering>> found = FindOrdering();
+  return found.ok() && found->has_value() ? (*found)->Id() : "";
+}
+
 absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progress) const {
   ASSIGN_OR_RETURN(const std::unique_ptr<CalibrationSource> source, state_->Calibration());
   OrderOptions options = state_->ToOrderOptions();
@@ -220,12 +225,20 @@ absl::StatusOr<ComputedOrdering> ElasticLoader::Compute(const ProgressFn& progre
     std::filesystem::create_directories(state_->cache_dir, ignored);
     options.checkpoint = state_->CheckpointFile();
   }
+  const std::string before = FoundId();
   ASSIGN_OR_RETURN(const ModelFolder folder, state_->OnDevice());
   bool cut_short = false;
   ASSIGN_OR_RETURN(Ordering ordering,
                    ComputeOrdering(folder, fingerprint(), *source, options, progress, &cut_short));
-  ComputedOrdering computed =
-      state_->Cache(std::move(ordering), absl::StrCat(state_->cache_dir, "/", kOrderingFile));
+  const std::string path = absl::StrCat(state_->cache_dir, "/", kOrderingFile);
+  // Another server of the same folder may have been quicker, and is not to lose what it has done.
+  if (cut_short && FoundId() != before) {
+    ASSIGN_OR_RETURN(std::optional<Ordering> others, FindOrdering());
+    if (others.has_value() && !NeedsCompletion(*others)) {
+      return ComputedOrdering{*std::move(others), path, ""};
+    }
+  }
+  ComputedOrdering computed = state_->Cache(std::move(ordering), path);
   // What time cut short is kept: the file beside the ordering says that the next start can do more.
   if (!computed.path.empty() && !cut_short) std::filesystem::remove(options.checkpoint, ignored);
   return computed;

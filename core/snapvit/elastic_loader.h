@@ -102,6 +102,8 @@ class ElasticLoader {
   absl::StatusOr<std::shared_ptr<const ElasticModel>> LoadWithBestDtype(
       std::optional<Ordering> ordering, std::string* why) const;
 
+  // Of what FindOrdering gives; empty if that is nothing.
+  std::string FoundId() const;
   // File of the cache folder that holds `ordering` completed as the options say.
   std::string CompletedFile(const Ordering& ordering) const;
   // That which holds how close bf16 comes to f32 for this model, ordering, ladder and images.

@@ -227,6 +227,26 @@ TEST_F(ElasticLoaderTest, AComputationThatRanOutOfTimeGoesOnAtTheNextStart) {
   EXPECT_EQ(computed_.ordering.Id(), resumed) << "as if there had been time from the first";
 }
 
+// Two servers that share the folder: the slower one's time is up after the other was done.
+TEST_F(ElasticLoaderTest, AComputationThatRanOutOfTimeKeepsWhatAnotherHasDoneMeanwhile) {
+  ElasticLoaderOptions whole = options_;
+  whole.cache_dir = folder_ + "/of_another";
+  whole.order_time = absl::InfiniteDuration();
+  const ComputedOrdering others = *(*ElasticLoader::Create(whole))->Compute(nullptr);
+  options_.order_time = absl::Milliseconds(20);
+  const auto put_others = [&](const ProgressUpdate&) {
+    std::filesystem::copy_file(others.path, options_.cache_dir + "/ordering.safetensors",
+                               std::filesystem::copy_options::overwrite_existing);
+    return true;
+  };
+  const auto loader = *ElasticLoader::Create(options_);
+  const absl::StatusOr<ComputedOrdering> computed = loader->Compute(put_others);
+  ASSERT_TRUE(computed.ok()) << computed.status();
+  EXPECT_EQ(computed->ordering.Id(), others.ordering.Id());
+  EXPECT_EQ((*loader->FindOrdering())->Id(), others.ordering.Id());
+  EXPECT_FALSE(loader->NeedsCompletion(computed->ordering));
+}
+
 TEST_F(ElasticLoaderTest, MissingModelIsNotFoundWithItsPath) {
   options_.model_dir = folder_ + "/nowhere";
   const absl::Status status = ElasticLoader::Create(options_).status();
