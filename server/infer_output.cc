@@ -71,7 +71,7 @@ void AppendElement(const std::string& element, std::string* raw) {
 void AppendBestClasses(std::span<const float> logits, int count, const ServedModel& model,
                        std::string* raw) {
   v1::Labels best;
-  BestClasses(logits, {count, v1::ACTIVATION_SOFTMAX}, model.labels, &best);
+  BestClasses(logits, {count, v1::ACTIVATION_SOFTMAX}, model.labels.names(), &best);
   for (const v1::Label& label : best.labels()) {
     std::string element = absl::StrCat(std::to_string(label.score()), ":", label.index());
     if (!label.label().empty()) absl::StrAppend(&element, ":", label.label());

@@ -84,7 +84,8 @@ absl::StatusOr<ClassifyMethod::Options> ClassifyMethod::ReadOptions(Request& req
 void ClassifyMethod::FillReply(const InferenceJob& job, const Options& options,
                                Response* response) {
   FillItems(job, options, response, [&](const EngineItem& result, v1::ClassifyItem* item) {
-    BestClasses(result.logit_values, options.classes, job.model().labels, item->mutable_labels());
+    BestClasses(result.logit_values, options.classes, job.model().labels.names(),
+                item->mutable_labels());
   });
 }
 

@@ -18,6 +18,7 @@
 #include "core/snapvit/calibration.h"
 #include "core/snapvit/elastic_loader.h"
 #include "server/library_logs.h"
+#include "server/loader_options.h"
 #include "server/log.h"
 #include "server/option_manual.h"
 #include "server/options_parser.h"
@@ -67,15 +68,8 @@ absl::Status CheckModel(const ServerOptions& options) {
   if (!options.simulated_profile.empty()) {
     return ReadSimulatedProfile(options.simulated_profile).status();
   }
-  ElasticLoaderOptions loader_options;
-  loader_options.model_dir = options.model;
-  loader_options.ordering_file = options.ordering;
-  loader_options.cache_dir = options.cache_dir;
-  loader_options.calibration = options.calibration;
-  loader_options.ladder.rungs = options.rungs;
-  loader_options.ladder.corrections = options.corrections;
-  loader_options.dtype = options.dtype;
-  ASSIGN_OR_RETURN(loader_options.device, OpenDevice(options.device));
+  ASSIGN_OR_RETURN(OpenedDevice device, OpenDevice(options.device));
+  const ElasticLoaderOptions loader_options = LoaderOptions(options, std::move(device));
   ASSIGN_OR_RETURN(const auto loader, ElasticLoader::Create(loader_options));
   ASSIGN_OR_RETURN(const auto ordering, loader->FindOrdering());
   const bool complete = ordering.has_value() && !loader->NeedsCompletion(*ordering);

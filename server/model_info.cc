@@ -63,7 +63,7 @@ v1::ModelInfo DescribeModel(const std::string& name, const ServingState::Snapsho
   if (now.model == nullptr) return info;
   Describe(*now.model, info);
   if (!full) return info;
-  for (const std::string& label : now.model->labels) info.add_labels(label);
+  for (const std::string& label : now.model->labels.names()) info.add_labels(label);
   for (const Rung& rung : now.model->ladder.rungs()) AddRung(*now.model, rung, info);
   return info;
 }

@@ -1,7 +1,6 @@
 #include "server/reply_size.h"
 
 #include <algorithm>
-#include <string>
 
 namespace snapvit {
 namespace {
@@ -37,13 +36,7 @@ size_t Vectors(const ServedModel& model, EmbeddingKind kind) {
 
 // Of the `count` best classes, whichever they are.
 size_t LabelsBytes(const ServedModel& model, int count) {
-  size_t longest = 0;
-  size_t all = 0;
-  for (const std::string& label : model.labels) {
-    longest = std::max(longest, label.size());
-    all += label.size();
-  }
-  return count * kLabelBytes + std::min(all, count * longest);
+  return count * kLabelBytes + std::min(model.labels.bytes(), count * model.labels.longest());
 }
 
 size_t OutputBytes(const InferOutput& output, const ServedModel& model) {

@@ -4,7 +4,9 @@
 #ifndef SNAPVIT_SERVER_SERVED_MODEL_H_
 #define SNAPVIT_SERVER_SERVED_MODEL_H_
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -39,6 +41,27 @@ struct MeasuredLatency {
   absl::Duration time;
 };
 
+// The names of the classes, and how long they are, which each reply's bound asks for.
+class ClassLabels {
+ public:
+  ClassLabels() = default;  // unnamed classes
+  explicit ClassLabels(std::vector<std::string> names) : names_(std::move(names)) {
+    for (const std::string& name : names_) {
+      longest_ = std::max(longest_, name.size());
+      bytes_ += name.size();
+    }
+  }
+
+  const std::vector<std::string>& names() const { return names_; }
+  size_t longest() const { return longest_; }  // bytes
+  size_t bytes() const { return bytes_; }      // of all
+
+ private:
+  std::vector<std::string> names_;
+  size_t longest_ = 0;
+  size_t bytes_ = 0;
+};
+
 struct ServedModel {
   ServedModel(const VitConfig& vit, Ladder rungs)
       : config(vit), ladder(std::move(rungs)), cost(vit) {}
@@ -47,7 +70,7 @@ struct ServedModel {
   uint64_t generation = 0;  // identity of the ladder: a new one for every swap
   VitConfig config;
   Preprocessing preprocessing;
-  std::vector<std::string> labels;  // empty: unnamed classes
+  ClassLabels labels;
   uint64_t parameters = 0;
   std::string device = "cpu";
   ExecutionDtype dtype = ExecutionDtype::kFloat32;

@@ -16,7 +16,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> BuildServedModel(
   served->name = model->name();
   served->generation = generation;
   served->preprocessing = model->preprocessing();
-  served->labels = model->labels();
+  served->labels = ClassLabels(model->labels());
   served->parameters = model->parameters();
   served->dtype = model->dtype();
   served->device = model->device();

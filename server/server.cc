@@ -31,6 +31,7 @@
 #include "server/inference_context.h"
 #include "server/inference_service.h"
 #include "server/listeners.h"
+#include "server/loader_options.h"
 #include "server/model_host.h"
 #include "server/models_service.h"
 #include "server/open_inference_service.h"
@@ -77,17 +78,10 @@ Metrics::Options MetricsOptions(const ServerOptions& options, const ExecutionPla
 
 ModelHost::Options HostOptions(const ServerOptions& options, const ExecutionPlan& plan) {
   ModelHost::Options host;
-  host.loader.model_dir = options.model;
+  host.loader = LoaderOptions(options, plan.device);
   host.loader.model_name = ModelName(options);
-  host.loader.ordering_file = options.ordering;
-  host.loader.cache_dir = options.cache_dir;
-  host.loader.calibration = options.calibration;
   host.loader.order_time = plan.order_time;
-  host.loader.device = plan.device;
   host.loader.streams = plan.workers;
-  host.loader.ladder.rungs = options.rungs;
-  host.loader.ladder.corrections = options.corrections;
-  host.loader.dtype = options.dtype;
   host.order_at_start = options.order_at_start;
   host.warmup = options.warmup;
   host.max_batch = plan.max_batch;

@@ -99,14 +99,13 @@ double Governor::Horizon(const TenantLoad& tenant, double now) const {
 
 // The time whose arrivals are taken for a rate.
 double Governor::RateSeconds(double horizon) const {
-  return std::clamp(horizon, absl::ToDoubleSeconds(options_.quick_window),
-                    absl::ToDoubleSeconds(options_.rate_window));
+  return std::clamp(horizon, quick_seconds_, rate_seconds_);
 }
 
 // How much longer the horizon is than a rate holds. From two windows on, what waits tells soon
 // enough what there is to do, and a burst is no rate.
 double Governor::Patience(double horizon) const {
-  return std::max(1.0, horizon / absl::ToDoubleSeconds(2 * options_.rate_window));
+  return std::max(1.0, horizon / (2 * rate_seconds_));
 }
 
 // How long a task waits at steady load: for a worker, and a part of what is left.
@@ -133,7 +132,7 @@ double Governor::Demand(const TenantLoad& tenant, double now) const {
 void Governor::Update(double now, bool at_once) {
   if (!at_once && now - updated_at_ < kUpdatePeriod) return;
   updated_at_ = now;
-  const double forgotten = kForgottenAfter * absl::ToDoubleSeconds(options_.rate_window);
+  const double forgotten = kForgottenAfter * rate_seconds_;
   std::erase_if(active_, [&](TenantLoad* tenant) {
     if (!tenant->queue.empty() || now - tenant->last_arrival() < forgotten) return false;
     tenant->active = false;
@@ -169,7 +168,7 @@ void Governor::MoveCap(TenantLoad& tenant, double now) const {
     const Cap fits = HighestCap(curve, times, engine_time);
     return fits.cost > engine_time ? 0 : std::min(fits.rung + 1, top);
   };
-  const double counted = 2 * tenant.ArrivalRate(now) * absl::ToDoubleSeconds(options_.rate_window);
+  const double counted = 2 * tenant.ArrivalRate(now) * rate_seconds_;
   const double band =
       std::min(kWidestBand, kBand + kBandDeviations / std::sqrt(std::max(1.0, counted)));
   // Between what fits and what would fit with two bands more, the cap rests; it never keeps the
@@ -199,8 +198,16 @@ double Governor::RoomFor(const TenantLoad& tenant) const {
   return std::max(1.0, static_cast<double>(load.items) * share / full);
 }
 
-Governor::CapAtPresent Governor::CapNow(const TenantLoad& tenant, LatencyModel& model,
-                                        double longest, double now) const {
+Governor::CapAtPresent Governor::CapFor(const TenantLoad& tenant, LatencyModel& model,
+                                        std::span<const WeightedCurve> tasks, double longest,
+                                        double seconds) const {
+  const double budget = tenant.limit * workers_ * seconds / model.factor();
+  const Cap cap = HighestCap(tasks, model.TaskTimes(longest), budget);
+  return {.rung = cap.rung, .cost = cap.cost / budget};
+}
+
+Governor::CapAtPresent Governor::CapInTime(const TenantLoad& tenant, LatencyModel& model,
+                                           double longest, double now) const {
   double wait = SteadyWait(tenant);
   double horizon = std::max(Horizon(tenant, now), wait / kLongestWait);
   if (const Urgency* last = tenant.queue.LeastUrgent()) {
@@ -210,27 +217,30 @@ Governor::CapAtPresent Governor::CapNow(const TenantLoad& tenant, LatencyModel& 
   }
   WeightedCurve foreseen = tenant.ArrivalsIn(horizon - wait, now);
   foreseen.factor /= std::sqrt(Patience(horizon));
-  const WeightedCurve curves[] = {{&tenant.queue.backlog(), 1}, foreseen};
-  const double per_second = tenant.limit * workers_ / model.factor();
-  const std::vector<double>& times = model.TaskTimes(longest);
-  const auto cap_for = [&](std::span<const WeightedCurve> tasks, double budget) {
-    const Cap cap = HighestCap(tasks, times, budget);
-    return CapAtPresent{cap.rung, cap.cost / budget};
-  };
-  CapAtPresent cap = cap_for(curves, per_second * horizon);
+  const WeightedCurve tasks[] = {{&tenant.queue.backlog(), 1}, foreseen};
+  CapAtPresent cap = CapFor(tenant, model, tasks, longest, horizon);
   cap.pace = cap.cost > 0 ? std::min(1.0, kLongestDemand / horizon) / cap.cost : kNever;
-  if (const double queued = tenant.queue.backlog().tasks(), room = RoomFor(tenant); queued > room) {
-    const double soon = std::min(horizon, absl::ToDoubleSeconds(options_.rate_window));
-    const double full = std::min(1.0, (queued / room - 1) / (kRoomEnd - 1));
-    WeightedCurve arrivals = tenant.ArrivalsIn(soon, now);
-    arrivals.factor *= full;
-    const WeightedCurve too_many[] = {
-        {&tenant.queue.backlog(), std::max(0.0, 1 - kRoomEnd * room / queued)}, arrivals};
-    const CapAtPresent by_room = cap_for(too_many, per_second * soon);
-    cap.rung = std::min(cap.rung, by_room.rung);
-    cap.cost = std::max(cap.cost, by_room.cost);
-  }
-  cap.rung = std::min(cap.rung, tenant.cap);
+  return cap;
+}
+
+Governor::CapAtPresent Governor::CapInRoom(const TenantLoad& tenant, LatencyModel& model,
+                                           double longest, double now) const {
+  const double queued = tenant.queue.backlog().tasks(), room = RoomFor(tenant);
+  if (queued <= room) return {.rung = TenantLoad::kNoCap};
+  const double soon = std::min(Horizon(tenant, now), rate_seconds_);
+  WeightedCurve arrivals = tenant.ArrivalsIn(soon, now);
+  arrivals.factor *= std::min(1.0, (queued / room - 1) / (kRoomEnd - 1));
+  const double too_many = std::max(0.0, 1 - kRoomEnd * room / queued);
+  const WeightedCurve tasks[] = {{&tenant.queue.backlog(), too_many}, arrivals};
+  return CapFor(tenant, model, tasks, longest, soon);
+}
+
+Governor::CapAtPresent Governor::CapNow(const TenantLoad& tenant, LatencyModel& model,
+                                        double longest, double now) const {
+  CapAtPresent cap = CapInTime(tenant, model, longest, now);
+  const CapAtPresent in_room = CapInRoom(tenant, model, longest, now);
+  cap.rung = std::min({cap.rung, in_room.rung, tenant.cap});
+  cap.cost = std::max(cap.cost, in_room.cost);
   return cap;
 }
 

@@ -3,6 +3,7 @@
 #define SNAPVIT_CORE_SCHEDULING_GOVERNOR_H_
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -35,7 +36,11 @@ class Governor {
     absl::Duration quick_window = absl::Milliseconds(80);
   };
 
-  explicit Governor(const Options& options) : options_(options), workers_(options.workers) {}
+  explicit Governor(const Options& options)
+      : options_(options),
+        rate_seconds_(absl::ToDoubleSeconds(options.rate_window)),
+        quick_seconds_(absl::ToDoubleSeconds(options.quick_window)),
+        workers_(options.workers) {}
 
   // As in Policy.
   void SetBounds(const QueueBounds& bounds) { bounds_ = bounds; }
@@ -84,9 +89,18 @@ class Governor {
   double SteadyWait(const TenantLoad& tenant) const;
   double Demand(const TenantLoad& tenant, double now) const;
   double RoomFor(const TenantLoad& tenant) const;
+  // The highest rung at which these tasks fit the tenant's share of so many seconds.
+  CapAtPresent CapFor(const TenantLoad& tenant, LatencyModel& model,
+                      std::span<const WeightedCurve> tasks, double longest, double seconds) const;
+  // The two of which CapNow() is the lower.
+  CapAtPresent CapInTime(const TenantLoad& tenant, LatencyModel& model, double longest,
+                         double now) const;
+  CapAtPresent CapInRoom(const TenantLoad& tenant, LatencyModel& model, double longest,
+                         double now) const;
   void MoveCap(TenantLoad& tenant, double now) const;
 
   const Options options_;
+  const double rate_seconds_, quick_seconds_;  // of the windows
   int workers_;
   QueueBounds bounds_;
   std::vector<std::unique_ptr<TenantLoad>> tenants_;  // by index

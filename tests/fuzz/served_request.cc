@@ -36,7 +36,7 @@ ServedModel MakeModel() {
   ServedModel model(config, *std::move(ladder));
   model.name = "tiny";
   model.preprocessing.height = model.preprocessing.width = 8;
-  model.labels = {"ant", "bee", "cat", "dog"};
+  model.labels = ClassLabels({"ant", "bee", "cat", "dog"});
   for (PoolingSupport& pooling : model.poolings) {
     pooling.space_id = [](int dimensions) { return absl::StrCat("space", dimensions); };
   }

@@ -22,7 +22,7 @@ constexpr size_t kLimit = 4096;
 class ReplySizeTest : public ServiceTest {
  protected:
   ReplySizeTest() {
-    model_->labels.assign(4, std::string(2000, 'a'));
+    model_->labels = ClassLabels(std::vector<std::string>(4, std::string(2000, 'a')));
     context_.max_message_bytes = kLimit;
   }
 

@@ -37,7 +37,7 @@ std::shared_ptr<ServedModel> MakeServedModel(int classes) {
   model->preprocessing.width = kSize;
   model->ordering_id = ordering.Id();
   model->calibration_source = "none";
-  if (classes == 4) model->labels = {"ant", "bee", "cat", "dog"};
+  if (classes == 4) model->labels = ClassLabels({"ant", "bee", "cat", "dog"});
   for (PoolingSupport& pooling : model->poolings) {
     pooling.space_id = [](int dimensions) { return "space" + std::to_string(dimensions); };
   }
