@@ -17,6 +17,7 @@
 #include "core/base/status_macros.h"
 #include "core/model/fingerprint.h"
 #include "core/model/torch_device.h"
+#include "core/snapvit/dtype_choice.h"
 #include "core/snapvit/order.h"
 #include "core/snapvit/published_order.h"
 
@@ -25,6 +26,7 @@ namespace {
 
 constexpr char kDefault[] = "default";
 constexpr char kPublished[] = "published";
+constexpr char kAuto[] = "auto";
 
 struct OrderFlags {
   std::string model;
@@ -35,6 +37,7 @@ struct OrderFlags {
   uint64_t seed = OrderOptions().seed;
   double time_limit_seconds = 0;  // 0: none
   std::string device = "cpu";
+  std::string dtype = kAuto;
   int threads = 0;
   std::string corrections = "full";
   std::string trace;  // of the published recipe; empty: none
@@ -65,6 +68,12 @@ struct OrderResult {
   bool finished() const { return static_cast<int>(steps.size()) == evaluations && !cut_short; }
 };
 
+ExecutionDtype DtypeOf(const OrderFlags& flags, const VitConfig& config, const Device& device) {
+  const bool on_gpu = device.kind == Device::Kind::kCuda;
+  if (const auto named = DtypeNamed(flags.dtype); named.has_value()) return *named;
+  return Bfloat16IsFast(config, on_gpu) ? ExecutionDtype::kBFloat16 : ExecutionDtype::kFloat32;
+}
+
 absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& device) {
   ASSIGN_OR_RETURN(ModelFolder folder, LoadModelFolder(flags.model));
   ASSIGN_OR_RETURN(const std::string fingerprint, ModelFingerprint(flags.model, /*cache_dir=*/""));
@@ -72,6 +81,7 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
       const std::unique_ptr<CalibrationSource> source,
       OpenCalibration(flags.images, flags.images_needed(), folder.preprocessing, flags.seed));
   RETURN_IF_ERROR(MoveWeights(device, folder));
+  const ExecutionDtype dtype = DtypeOf(flags, folder.config, device);
   const ProgressFn progress = DelayedProgress("ordering");
   const auto warn = [](const std::string& text) {
     std::fprintf(stderr, "snapvit order: warning: %s\n", text.c_str());
@@ -83,6 +93,7 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
     options.evaluations = flags.evaluations.value_or(options.evaluations);
     options.seed = flags.seed;
     options.time_limit = flags.time_limit();
+    options.dtype = options.search_dtype = dtype;
     options.checkpoint = flags.checkpoint();
     options.on_step = [&result](const SearchStep& step) { result.steps.push_back(step); };
     options.warn = warn;
@@ -94,6 +105,7 @@ absl::StatusOr<OrderResult> Compute(const OrderFlags& flags, const Device& devic
     options.images = flags.gradient_images();
     options.seed = flags.seed;
     options.time_limit = flags.time_limit();
+    options.dtype = options.search_dtype = dtype;
     options.checkpoint = flags.checkpoint();
     options.warn = warn;
     ASSIGN_OR_RETURN(options.ladder.corrections, ParseCorrectionMode(flags.corrections));
@@ -216,6 +228,11 @@ void AddOrderVerb(CLI::App& app, RunVerb& chosen) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   AddDeviceFlag(*verb, flags->device);
+  verb->add_option("--dtype", flags->dtype,
+                   "What views are searched and their fidelity is measured in; auto: bf16 where "
+                   "that is faster; fp32 is the reference")
+      ->check(CLI::IsMember({kAuto, "fp32", "bf16"}))
+      ->capture_default_str();
   verb->add_option("--threads", flags->threads, "Compute threads; 0: all cores")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();

@@ -48,7 +48,7 @@ class CalibrationSource {
 
   // Images that can be asked for.
   virtual size_t size() const = 0;
-  // Image `index` < size(). An error names the file; the caller skips it or gives up.
+  // Image `index` < size(). An error names the file; the caller skips it or gives up. Thread-safe.
   virtual absl::StatusOr<Image> Get(size_t index) const = 0;
   // For people: "synthetic", the folder, or the list file.
   virtual std::string Describe() const = 0;

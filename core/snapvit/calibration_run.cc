@@ -47,6 +47,7 @@ absl::StatusOr<std::vector<PathStep>> CalibrationRun::Path(const Ordering& order
   options.first_image = split_.statistics;
   options.images = split_.path;
   options.corrections = options_->ladder.corrections;
+  options.dtype = options_->search_dtype;
   options.clock = options_->clock;
   options.stop_at = StopAt(stage);
   return GreedyPath(*folder_, ordering, *source_, options, Progress(stage), cut_short);

@@ -10,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "core/elastic/elastic_state.h"
+#include "core/elastic/packed_model.h"
 #include "core/elastic/view_forward.h"
+#include "core/kernels/bf16_speed.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/preprocessed_images.h"
 
@@ -25,6 +27,14 @@ double LeastCosine(const at::Tensor& bfloat16, const at::Tensor& float32) {
 }
 
 }  // namespace
+
+bool Bfloat16IsFast(const VitConfig& config, bool on_gpu) {
+  return on_gpu || (PackedModel::Supports(config, at::kBFloat16) && Bfloat16SpeedUp() > 1);
+}
+
+at::ScalarType SearchDtype(ExecutionDtype dtype) {
+  return dtype == ExecutionDtype::kBFloat16 ? at::kBFloat16 : at::kFloat;
+}
 
 absl::StatusOr<RungEmbeddings> EmbeddingsToCompare(const ElasticModel& model,
                                                    const CalibrationSource& source) {

@@ -1,4 +1,4 @@
-// Whether a model may be served in bf16: `--dtype auto`.
+// In which dtype a model is searched and served if the choice is open: `--dtype auto`.
 #ifndef SNAPVIT_CORE_SNAPVIT_DTYPE_CHOICE_H_
 #define SNAPVIT_CORE_SNAPVIT_DTYPE_CHOICE_H_
 
@@ -9,11 +9,19 @@
 
 #include "absl/status/statusor.h"
 #include "core/elastic/elastic_model.h"
+#include "core/elastic/execution_dtype.h"
+#include "core/model/vit_config.h"
 #include "core/snapvit/calibration.h"
 
 namespace snapvit {
 
-// bf16 is good enough from here on.
+// Whether a GPU, or this processor with a model of this shape, computes faster in bf16 than in f32.
+bool Bfloat16IsFast(const VitConfig& config, bool on_gpu);
+
+// Of the weights that a search for an ordering runs views on. REQUIRES: not kInt8.
+at::ScalarType SearchDtype(ExecutionDtype dtype);
+
+// bf16 is good enough to be served from here on.
 inline constexpr double kLeastBfloat16Cosine = 0.999;
 
 // Of the embeddings of one model in bf16 and in f32, after subtracting the mean of the latter: the

@@ -87,10 +87,7 @@ struct ElasticLoader::State {
     RETURN_IF_ERROR(MoveWeights(options.device.device, copy));
     return copy;
   }
-  bool Bfloat16IsFast() const {
-    return OnGpu() ||
-           (PackedModel::Supports(folder.config, at::kBFloat16) && Bfloat16SpeedUp() > 1);
-  }
+  bool Bfloat16IsFast() const { return snapvit::Bfloat16IsFast(folder.config, OnGpu()); }
   // What fidelity is measured in: if the choice is open, what it will most likely be.
   ExecutionDtype Dtype() const {
     return options.dtype.value_or(Bfloat16IsFast() ? ExecutionDtype::kBFloat16
@@ -102,6 +99,9 @@ struct ElasticLoader::State {
     order.seed = options.seed;
     order.time_limit = options.order_time;
     order.dtype = Dtype();
+    if (options.dtype != ExecutionDtype::kFloat32 && Bfloat16IsFast()) {
+      order.search_dtype = ExecutionDtype::kBFloat16;
+    }
     order.ladder = options.ladder;
     return order;
   }

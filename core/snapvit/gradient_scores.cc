@@ -15,6 +15,7 @@
 #include "core/model/reference_forward.h"
 #include "core/model/torch_guard.h"
 #include "core/snapvit/crops.h"
+#include "core/snapvit/preprocessed_images.h"
 
 namespace snapvit {
 namespace {
@@ -85,11 +86,11 @@ class ScoreComputation {
       }
       if (options_.clock->Now() >= options_.stop_at) break;
     }
-    if (failed_ == next_ || failed_ > next_ / 10) {
+    if (unreadable_.count == next_ || unreadable_.count > next_ / 10) {
       return absl::Status(
-          first_failure_.code(),
-          absl::StrCat(failed_, " of ", next_,
-                       " calibration images failed; the first: ", first_failure_.message()));
+          unreadable_.first.code(),
+          absl::StrCat(unreadable_.count, " of ", next_,
+                       " calibration images failed; the first: ", unreadable_.first.message()));
     }
     return absl::OkStatus();
   }
@@ -108,26 +109,26 @@ class ScoreComputation {
   // Crops of the next images, [images·views, 3, H, W]; images that cannot be read are counted and
   // left out.
   at::Tensor NextViews() {
-    const int64_t views = crops_.views();
-    const size_t view_size = 3 * static_cast<size_t>(preprocessing_.height) * preprocessing_.width;
-    at::Tensor pixels = at::empty({static_cast<int64_t>(batch_images_) * views, 3,
-                                   preprocessing_.height, preprocessing_.width});
-    float* out = pixels.data_ptr<float>();
-    int64_t rows = 0;
-    for (const size_t end = std::min(images_, next_ + batch_images_); next_ < end; ++next_) {
-      const absl::StatusOr<Image> image = source_.Get(next_);
-      if (!image.ok()) {
-        if (failed_++ == 0) first_failure_ = image.status();
-        continue;
-      }
-      Random random(options_.seed, next_);
-      for (int64_t view = 0; view < views; ++view, ++rows) {
-        const CropRange& range = view < crops_.global ? kGlobalCrop : kLocalCrop;
-        const CropBox box = RandomCropBox(image->width, image->height, range, random);
-        CropToInput(*image, box, preprocessing_, std::span(out + rows * view_size, view_size));
-      }
+    const size_t count = std::min(batch_images_, images_ - next_);
+    const at::Tensor pixels = ImageInputs(
+        source_, preprocessing_, next_, count, crops_.views(),
+        [this](const Image& image, size_t index, std::span<float> out) {
+          WriteCrops(image, index, out);
+          return absl::OkStatus();
+        },
+        &unreadable_);
+    next_ += count;
+    return pixels;
+  }
+
+  void WriteCrops(const Image& image, size_t index, std::span<float> out) const {
+    const size_t size = out.size() / crops_.views();
+    Random random(options_.seed, index);
+    for (int64_t view = 0; view < crops_.views(); ++view) {
+      const CropRange& range = view < crops_.global ? kGlobalCrop : kLocalCrop;
+      const CropBox box = RandomCropBox(image.width, image.height, range, random);
+      CropToInput(image, box, preprocessing_, out.subspan(view * size, size));
     }
-    return pixels.narrow(0, 0, rows);
   }
 
   absl::Status RunBatch() {
@@ -158,8 +159,7 @@ class ScoreComputation {
   size_t batch_images_ = 1;           // read at once
   size_t differentiated_images_ = 1;  // at once, of those
   size_t next_ = 0;
-  size_t failed_ = 0;
-  absl::Status first_failure_;
+  UnreadableImages unreadable_;
 };
 
 }  // namespace

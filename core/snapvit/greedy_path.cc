@@ -18,6 +18,7 @@
 #include "core/elastic/structure.h"
 #include "core/elastic/view_forward.h"
 #include "core/model/torch_guard.h"
+#include "core/snapvit/dtype_choice.h"
 #include "core/snapvit/preprocessed_images.h"
 
 namespace snapvit {
@@ -92,14 +93,15 @@ class GreedySearch {
 
   // The dense model on as many of the images as time allows, and the input of every half.
   void Prepare(const at::Tensor& pixels) {
-    view_ = MakeView(weights_, corrections_, keep_);
+    const at::Tensor few = pixels.narrow(0, 0, std::min<int64_t>(pixels.size(0), kFewestImages));
+    Restart(few);  // the first run sets up products and memory, too
     const absl::Time start = options_.clock->Now();
-    at::Tensor few = pixels.narrow(0, 0, std::min<int64_t>(pixels.size(0), kFewestImages));
     Restart(few);
     const absl::Duration time = options_.clock->Now() - start;
-    // A structure's first loss takes half a forward, each of the steps about three thirds of one.
+    // A structure's first loss takes half a forward; each step takes one to two tries of smaller
+    // and smaller views.
     const double forwards =
-        0.5 * static_cast<double>(structures_.size()) + 0.8 * static_cast<double>(steps_);
+        0.5 * static_cast<double>(structures_.size()) + 0.6 * static_cast<double>(steps_);
     const absl::Duration left = options_.stop_at - options_.clock->Now();
     const double affordable = absl::FDivDuration(left, forwards * time) * kFewestImages;
     const auto images =
@@ -112,34 +114,46 @@ class GreedySearch {
     batch_ = pixels.size(0);
     inputs_.assign(2 * static_cast<size_t>(config_.depth), {});
     inputs_[0] = EmbedPatches(weights_, pixels);
-    RunFrom(0, view_, /*remember=*/true);
-    const at::Tensor dense = embedding_;
+    run_ = {};
+    run_.inputs.resize(inputs_.size());
+    const at::Tensor dense = RunFrom(0, MakeView(weights_, corrections_, keep_));
+    TakeInputsBehind(0);
     mean_ = dense.mean(0, /*keepdim=*/true);
     reference_ = dense - mean_;
     fidelity_ = 1;
   }
 
-  // Runs from the input of `half` on; sets embedding_.
-  void RunFrom(size_t half, const View& view, bool remember) {
+  // The embeddings of a view that equals the present one before `half`; the inputs of the halves
+  // behind it go to run_.
+  at::Tensor RunFrom(size_t half, const View& view) {
     at::Tensor x = inputs_[half].clone();
-    for (; half < inputs_.size(); ++half) {
-      if (remember) inputs_[half] = x.clone();
+    RunHalf(weights_, view, half, batch_, x);
+    while (++half < inputs_.size()) {
+      run_.inputs[half] = x.clone();
       RunHalf(weights_, view, half, batch_, x);
     }
-    embedding_ = PoolDefault(weights_, FinishTokens(weights_, x, batch_));
+    return PoolDefault(weights_, FinishTokens(weights_, x, batch_));
   }
 
-  double Fidelity() const {
-    return at::cosine_similarity(embedding_ - mean_, reference_, /*dim=*/1).mean().item<double>();
+  void TakeInputsBehind(size_t half) {
+    const auto behind = static_cast<std::ptrdiff_t>(half + 1);
+    std::swap_ranges(inputs_.begin() + behind, inputs_.end(), run_.inputs.begin() + behind);
+  }
+
+  // Runs the present view without the next chunk of `structure`.
+  void Try(const Structure& structure) {
+    KeepCounts keep = keep_;
+    UnitsOf(keep, structure.number) = structure.levels.back();
+    const at::Tensor embedding = RunFrom(structure.half, MakeView(weights_, corrections_, keep));
+    run_.structure = &structure;
+    run_.fidelity =
+        at::cosine_similarity(embedding - mean_, reference_, /*dim=*/1).mean().item<double>();
   }
 
   absl::Status Measure(Structure& structure) {
-    KeepCounts keep = keep_;
-    int& units = UnitsOf(keep, structure.number);
-    const int removed = units - structure.levels.back();
-    units = structure.levels.back();
-    RunFrom(structure.half, MakeView(weights_, corrections_, keep), /*remember=*/false);
-    structure.loss_per_flop = (fidelity_ - Fidelity()) / (removed * structure.flops);
+    Try(structure);
+    const int removed = UnitsOf(keep_, structure.number) - structure.levels.back();
+    structure.loss_per_flop = (fidelity_ - run_.fidelity) / (removed * structure.flops);
     structure.measured_now = true;
     return Report();
   }
@@ -154,14 +168,17 @@ class GreedySearch {
   }
 
   void Remove(Structure& structure) {
+    if (!TimeIsUp()) {  // else nothing will be measured any more
+      // The last run is nearly always the one of the structure that turned out to be the best.
+      if (run_.structure != &structure) Try(structure);
+      TakeInputsBehind(structure.half);
+      fidelity_ = run_.fidelity;
+    }
+    run_.structure = nullptr;
     UnitsOf(keep_, structure.number) = structure.levels.back();
     path_.push_back({structure.number, structure.levels.back()});
     structure.levels.pop_back();
     for (Structure& other : structures_) other.measured_now = false;
-    if (TimeIsUp()) return;  // nothing will be measured any more
-    view_ = MakeView(weights_, corrections_, keep_);
-    RunFrom(structure.half, view_, /*remember=*/true);
-    fidelity_ = Fidelity();
   }
 
   absl::Status Report() const {
@@ -182,18 +199,24 @@ class GreedySearch {
   std::vector<Structure> structures_;
   size_t steps_ = 0;  // of the longest possible path
   KeepCounts keep_;
-  View view_;  // of keep_
   int64_t batch_ = 0;
   std::vector<at::Tensor> inputs_;  // of each half, in the present state, [B·N, D]
-  at::Tensor embedding_;            // of the last run, [B, D]
-  at::Tensor mean_, reference_;     // of the dense model: mean, and embeddings less the mean
-  double fidelity_ = 1;             // of the present state
+  // What the last run found: it becomes the present state if its structure is the one to shrink.
+  struct LastRun {
+    const Structure* structure = nullptr;  // null: of an earlier state
+    std::vector<at::Tensor> inputs;        // as inputs_, of the halves behind the structure's
+    double fidelity = 0;
+  } run_;
+  at::Tensor mean_, reference_;  // of the dense model: mean, and embeddings less the mean
+  double fidelity_ = 1;          // of the present state
   std::vector<PathStep> path_;
   bool cut_short_ = false;  // by time
 };
 
 size_t ImagesInMemory(const VitConfig& config, size_t bytes) {
-  const size_t per_image = sizeof(float) * 2 * config.depth * config.tokens() * config.embed_dim;
+  // Of the present state and of the last run.
+  const size_t halves = 2 * 2 * static_cast<size_t>(config.depth);
+  const size_t per_image = sizeof(float) * halves * config.tokens() * config.embed_dim;
   return std::max(kFewestImages, bytes / per_image);
 }
 
@@ -241,7 +264,8 @@ absl::StatusOr<std::vector<PathStep>> GreedyPath(const ModelFolder& folder,
                                                  const GreedyPathOptions& options,
                                                  const ProgressFn& progress, bool* cut_short) {
   const UnitRanking ranking(ordering);
-  ASSIGN_OR_RETURN(const PermutedWeights weights, Permute(folder.weights, &ranking, at::kFloat));
+  ASSIGN_OR_RETURN(const PermutedWeights weights,
+                   Permute(folder.weights, &ranking, SearchDtype(options.dtype)));
   return Guard([&]() -> absl::StatusOr<std::vector<PathStep>> {
     const c10::InferenceMode inference;
     const size_t images =

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "core/base/clock.h"
 #include "core/base/progress.h"
+#include "core/elastic/execution_dtype.h"
 #include "core/elastic/ordering.h"
 #include "core/model/model_folder.h"
 #include "core/snapvit/calibration.h"
@@ -23,7 +24,8 @@ struct GreedyPathOptions {
   // When time is up, what is left of the path follows the losses that were measured last.
   absl::Time stop_at = absl::InfiniteFuture();
   const Clock* clock = Clock::Monotonic();
-  size_t activation_bytes = size_t{512} << 20;  // bound of the cached inputs of all half blocks
+  size_t activation_bytes = size_t{1} << 30;        // bound of the cached inputs of all half blocks
+  ExecutionDtype dtype = ExecutionDtype::kFloat32;  // of the products; not kInt8
 };
 
 // Keep counts that a path stops at, falling, without all units: heads go one by one, channels in
@@ -35,10 +37,11 @@ std::vector<int> ChannelLevels(const VitConfig& config, const Ordering& ordering
 // low-rank corrections cannot bring it above, or every block is at its last level. Which units of a
 // block go is the ordering's business; this decides which block loses some next. Views are run with
 // the ordering's corrections, as far as the options say. Loss is 1 − mean centred cosine to the
-// dense embedding, f32. A loss once measured stays in use until its structure is the best one, then
-// it is measured again (as in lazy greedy maximisation). `cut_short`, if given, becomes whether
-// more time would have given another path: more images, or losses measured again. CANCELLED if
-// `progress` asks to stop. REQUIRES: the calling thread may use ATen.
+// dense embedding, both computed with products in `dtype`. A loss once measured stays in use until
+// its structure is the best one, then it is measured again (as in lazy greedy maximisation).
+// `cut_short`, if given, becomes whether more time would have given another path: more images, or
+// losses measured again. CANCELLED if `progress` asks to stop. REQUIRES: the calling thread may use
+// ATen.
 absl::StatusOr<std::vector<PathStep>> GreedyPath(
     const ModelFolder& folder, const Ordering& ordering, const CalibrationSource& source,
     const GreedyPathOptions& options, const ProgressFn& progress, bool* cut_short = nullptr);

@@ -15,15 +15,23 @@ namespace snapvit {
 // The damping of a covariance, as a share of its mean diagonal.
 inline constexpr double kRidge = 0.01;
 
-// g rows are one unit.
+// g rows are one unit. With V = W·S·M^½ a loss is a plain square, tr(M·(A·W·S)ᵀ·(A·W·S)) =
+// tr((A·V)ᵀ·A·V), where W is the output matrix, S LayerScale, and M the metric of the residual
+// stream.
 struct HalfProblem {
-  at::Tensor covariance;  // [n, n] f64, damped by kRidge
-  at::Tensor metric;      // [D, D] f64: of what the output matrix gives, before LayerScale
-  at::Tensor weight;      // [n, D] f64: the output matrix, transposed
-  int64_t unit_size = 1;  // g: 1 for channels, head_dim for heads
+  at::Tensor covariance;   // [n, n] f64, damped
+  at::Tensor weight;       // [n, D] f64: V
+  at::Tensor to_unscaled;  // [D, D] f64: V times it is W
+  int64_t unit_size = 1;   // g: 1 for channels, head_dim for heads
 };
 
-// `half` as in core/elastic/structure.h. Throws c10::Error like ATen itself.
+// `covariance` [n, n] is damped already; `metric` [D, D], symmetric; `weight` [n, D], the output
+// matrix, transposed; `scale` [D], undefined without LayerScale. All f64. Directions that cost
+// nothing in the metric get a little. Throws c10::Error like ATen itself.
+HalfProblem MakeHalfProblem(const at::Tensor& covariance, const at::Tensor& metric,
+                            const at::Tensor& weight, const at::Tensor& scale, int64_t unit_size);
+
+// `half` as in core/elastic/structure.h.
 HalfProblem MakeHalfProblem(const VitWeights& weights, const HalfStatistics& statistics,
                             size_t half);
 

@@ -16,18 +16,6 @@ constexpr int kExtraDirections = 8;  // of the subspace iteration, beyond the ra
 constexpr int kIterations = 4;
 constexpr uint64_t kStartSeed = 1;  // where the iteration starts does not matter, but is fixed
 
-// S^½ and S^-½ of the metric; directions that cost nothing get a little.
-struct MetricRoots {
-  explicit MetricRoots(const at::Tensor& metric) {
-    const auto [values, vectors] = at::linalg_eigh(metric);
-    const at::Tensor floor = values.abs().mean() * 1e-4 + 1e-30;
-    const at::Tensor roots = (values.clamp_min(0) + floor).sqrt();
-    root = at::matmul(vectors * roots, vectors.t());
-    inverse = at::matmul(vectors / roots, vectors.t());
-  }
-  at::Tensor root, inverse;  // [D, D]
-};
-
 at::Tensor StartDirections(int64_t width, int64_t count) {
   Random random(kStartSeed);
   at::Tensor start = at::empty({width, count}, at::kDouble);
@@ -76,15 +64,13 @@ std::vector<LowRankParts> CorrectHalf(const HalfProblem& half, const std::vector
   const at::Tensor weight = half.weight.index_select(0, rows);
   const at::Tensor factor =
       at::linalg_cholesky(half.covariance.index_select(0, rows).index_select(1, rows));
-  const MetricRoots metric(half.metric);
   const int64_t all = weight.size(0);
   std::vector<LowRankParts> result;
   for (const int keep : keeps) {
     const int64_t kept = keep * half.unit_size;
     const at::Tensor across = factor.narrow(0, kept, all - kept).narrow(1, 0, kept);  // L_pk
     const at::Tensor own = factor.narrow(0, 0, kept).narrow(1, 0, kept);              // L_kk
-    const at::Tensor predicted =
-        at::matmul(at::matmul(across.t(), weight.narrow(0, kept, all - kept)), metric.root);
+    const at::Tensor predicted = at::matmul(across.t(), weight.narrow(0, kept, all - kept));
     const auto [directions, squares] =
         LeadingDirections(predicted, std::min<int64_t>({rank, kept, weight.size(1)}));
     LowRankParts parts;
@@ -93,7 +79,7 @@ std::vector<LowRankParts> CorrectHalf(const HalfProblem& half, const std::vector
                                            /*upper=*/true)
                    .to(at::kFloat)
                    .cpu();
-    parts.out = at::matmul(directions.t(), metric.inverse).to(at::kFloat).cpu();
+    parts.out = at::matmul(directions.t(), half.to_unscaled).to(at::kFloat).cpu();
     const at::Tensor gains = squares.cpu().contiguous();
     parts.gains.assign(gains.data_ptr<double>(), gains.data_ptr<double>() + gains.numel());
     result.push_back(std::move(parts));

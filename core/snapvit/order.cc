@@ -62,7 +62,7 @@ void Warn(const OrderOptions& options, const std::string& text) {
 std::string CheckpointKey(const std::string& fingerprint, const CalibrationSource& source,
                           const OrderOptions& options) {
   Sha256 hash;
-  hash.AddField("snapvit default ordering 1");
+  hash.AddField("snapvit default ordering 2");
   hash.AddField(fingerprint);
   hash.AddField(absl::StrCat(options.images, " ", options.seed));
   hash.AddField(CorrectionModeName(options.ladder.corrections));

@@ -25,12 +25,14 @@ struct OrderOptions {
   // Wall time for everything; what is done by then is kept.
   absl::Duration time_limit = absl::InfiniteDuration();
   ExecutionDtype dtype = ExecutionDtype::kFloat32;  // that fidelity is measured in
+  // Of the products in the search for the path; not kInt8. Everything else is in f32 or f64.
+  ExecutionDtype search_dtype = ExecutionDtype::kFloat32;
   LadderOptions ladder;
   // Written when units are ranked (55 % of the work), when the path is found (85 %), and at the end
-  // if time ran out; read at the start: with the same model, options (but for time limit and dtype)
-  // and images, the work goes on where the file ends, to the same ordering. What time cut short is
-  // done again if there is more of it now: without a limit the ordering is that of a run which
-  // never had one. Never deleted here. Empty: none.
+  // if time ran out; read at the start: with the same model, options (but for time limit and
+  // dtypes) and images, the work goes on where the file ends, to the same ordering. What time cut
+  // short is done again if there is more of it now: without a limit the ordering is that of a run
+  // which never had one. Never deleted here. Empty: none.
   std::string checkpoint;
   // For people: a checkpoint that is ignored, or cannot be written. May be empty.
   std::function<void(const std::string&)> warn;
@@ -40,7 +42,8 @@ struct OrderOptions {
 // `fingerprint` goes into the ordering. `cut_short`, if given, becomes whether time ran out before
 // something was done: a run with more would give another ordering. Deterministic for a seed, source
 // and machine unless time runs out. CANCELLED if `progress` asks to stop. Memory: an f32 copy of
-// the weights, the statistics and activations of UnitStatisticsOptions, and about five times
+// the weights, the statistics and activations of UnitStatisticsOptions, or those of
+// GreedyPathOptions with the weights in `search_dtype`, and about five times
 // 8·max(h, H·dh)² bytes. REQUIRES: the calling thread may use ATen.
 absl::StatusOr<Ordering> ComputeOrdering(const ModelFolder& folder, const std::string& fingerprint,
                                          const CalibrationSource& source,

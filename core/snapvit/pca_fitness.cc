@@ -15,6 +15,7 @@
 #include "core/elastic/permuted_weights.h"
 #include "core/elastic/view_forward.h"
 #include "core/model/torch_guard.h"
+#include "core/snapvit/dtype_choice.h"
 #include "core/snapvit/pooled_forward.h"
 #include "core/snapvit/preprocessed_images.h"
 
@@ -164,7 +165,7 @@ absl::StatusOr<std::unique_ptr<PcaFitness>> PcaFitness::Create(const ModelFolder
                        return a.mlp + a.heads > b.mlp + b.heads;
                      });
     const UnitRanking ranking = ChannelRanking(raw);
-    ASSIGN_OR_RETURN(state->weights, Permute(folder.weights, &ranking, at::kFloat));
+    ASSIGN_OR_RETURN(state->weights, Permute(folder.weights, &ranking, SearchDtype(options.dtype)));
     RETURN_IF_ERROR(state->ReadImages(folder.preprocessing, source, options, progress));
     state->FindComponents(options);
     return std::unique_ptr<PcaFitness>(new PcaFitness(std::move(state)));

@@ -17,6 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "core/base/progress.h"
+#include "core/elastic/execution_dtype.h"
 #include "core/elastic/ordering.h"
 #include "core/model/model_folder.h"
 #include "core/snapvit/calibration.h"
@@ -34,7 +35,8 @@ struct PcaFitnessOptions {
   size_t images = 1000;    // clamped to what the source has from there on; at least 2
   int components = 192;
   std::vector<PruningRatios> ratios = {{.15, 0}, {.35, .2}, {.55, .4}, {.65, .5}};
-  size_t batch = 32;  // images of one forward
+  size_t batch = 32;                                // images of one forward
+  ExecutionDtype dtype = ExecutionDtype::kFloat32;  // of the products; not kInt8
 };
 
 struct FitnessValue {
@@ -42,7 +44,7 @@ struct FitnessValue {
   bool whole = false;  // all pairs and images went in
 };
 
-// Holds the permuted weights (once, f32), the patch embeddings of all images and the dense
+// Holds the permuted weights (once), the patch embeddings of all images and the dense
 // projections; an evaluation copies no weights but those of the attention, reordered by head.
 // Channels of a block are never reordered: multipliers are per block. Thread-compatible. REQUIRES
 // that the calling thread may use ATen.

@@ -16,6 +16,12 @@ namespace {
 // second reads its rows without them.
 constexpr int kChannelMultiple = 16;
 
+// The layer norm of x, in the dtype of the products.
+at::Tensor Normed(const VitConfig& config, const PermutedBlock& block, const Norm& norm,
+                  const at::Tensor& x) {
+  return Apply(norm, x, config.block.norm_eps).to(block.fc1_weight.scalar_type());
+}
+
 // x [rows, D] f32, changed in place.
 void AddMlp(const VitConfig& config, const PermutedBlock& block, const BlockView& view,
             at::Tensor& x) {
@@ -25,15 +31,17 @@ void AddMlp(const VitConfig& config, const PermutedBlock& block, const BlockView
   }
   const int64_t rows = RowsOfChannel(config);
   const int64_t wide = RoundUpChannels(view.channels, kChannelMultiple, config.mlp_hidden) * rows;
-  const at::Tensor y = Apply(block.norm2, x, config.block.norm_eps);
+  const at::Tensor y = Normed(config, block, block.norm2, x);
   const at::Tensor hidden = MlpHidden(config, at::linear(y, block.fc1_weight.narrow(0, 0, wide),
                                                          block.fc1_bias.narrow(0, 0, wide)));
   const at::Tensor units = hidden.narrow(1, 0, view.channels);
   if (block.scale2.defined()) {
     x.addcmul_(at::addmm(block.fc2_bias, units, view.fc2_weight), block.scale2);
-  } else {
+  } else if (units.scalar_type() == at::kFloat) {
     x.addmm_(units, view.fc2_weight);
     x.add_(block.fc2_bias);
+  } else {
+    x.add_(at::addmm(block.fc2_bias, units, view.fc2_weight));
   }
 }
 
@@ -46,8 +54,7 @@ at::Tensor AttendClassToken(const VitConfig& config, const PermutedBlock& block,
     return token + (block.scale1.defined() ? attended * block.scale1 : attended);
   };
   if (view.heads == 0) return added(block.proj_bias);
-  const at::Tensor y =
-      Apply(block.norm1, x, config.block.norm_eps).view({batch, config.tokens(), width});
+  const at::Tensor y = Normed(config, block, block.norm1, x).view({batch, config.tokens(), width});
   const at::Tensor weight = view.qkv_weight.view({view.heads, 3, config.head_dim, width});
   const auto with_bias = [&](const at::Tensor& head_major, int64_t part) {
     if (!view.qkv_bias.defined()) return head_major;
@@ -59,8 +66,9 @@ at::Tensor AttendClassToken(const VitConfig& config, const PermutedBlock& block,
   const at::Tensor q = with_bias(at::bmm(y_token, weight.select(1, 0).transpose(1, 2)), 0) /
                        std::sqrt(config.head_dim);
   const at::Tensor wide_q = at::bmm(q, weight.select(1, 1)).transpose(0, 1);
-  const at::Tensor attention = at::bmm(wide_q, y.transpose(1, 2)).softmax(-1);  // [B, H', N]
-  const at::Tensor mean_y = at::bmm(attention, y).transpose(0, 1);              // [H', B, D]
+  const at::Tensor attention =
+      at::bmm(wide_q, y.transpose(1, 2)).softmax(-1, at::kFloat).to(y.scalar_type());  // [B, H', N]
+  const at::Tensor mean_y = at::bmm(attention, y).transpose(0, 1);                     // [H', B, D]
   const at::Tensor attended = with_bias(at::bmm(mean_y, weight.select(1, 2).transpose(1, 2)), 2)
                                   .transpose(0, 1)
                                   .reshape({batch, view.heads * config.head_dim});

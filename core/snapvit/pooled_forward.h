@@ -16,8 +16,8 @@ namespace snapvit {
 // that keys and values of the other tokens are never formed (the key bias shifts all scores of a
 // softmax alike and drops out). Saves nearly one block of config.depth.
 //
-// Throws like ATen: call inside Guard. Thread-safe: weights and view are only read. REQUIRES: f32
-// weights.
+// Throws like ATen: call inside Guard. Thread-safe: weights and view are only read. REQUIRES:
+// weights in f32 or bf16.
 at::Tensor PooledForward(const PermutedWeights& weights, const View& view, int64_t batch,
                          at::Tensor& x);
 

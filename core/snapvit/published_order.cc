@@ -85,9 +85,10 @@ class PublishedOrder {
   // Of everything that the search depends on.
   void FindKey(const std::string& fingerprint) {
     Sha256 hash;
-    hash.AddField("snapvit published search 1");
+    hash.AddField("snapvit published search 2");
     hash.AddField(fingerprint);
     hash.AddField(absl::StrCat(images_, " ", options_.evaluations, " ", options_.seed));
+    hash.AddField(DtypeName(options_.search_dtype));
     AddToHash(source_, hash);
     key_ = hash.HexDigest();
   }
@@ -176,6 +177,7 @@ class PublishedOrder {
     PcaFitnessOptions fitness_options;
     fitness_options.first_image = images_;
     fitness_options.images = images_;
+    fitness_options.dtype = options_.search_dtype;
     const double begin = search_.done() > 0 ? SearchFraction(search_.done()) : gradients_end_;
     ASSIGN_OR_RETURN(const std::unique_ptr<PcaFitness> fitness,
                      PcaFitness::Create(folder_, ordering_, source_, fitness_options,

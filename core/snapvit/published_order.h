@@ -42,6 +42,8 @@ struct PublishedOrderOptions {
   // none.
   std::string checkpoint;
   ExecutionDtype dtype = ExecutionDtype::kFloat32;  // that fidelity is measured in
+  // Of the products in the search; not kInt8. Everything else is in f32 or f64.
+  ExecutionDtype search_dtype = ExecutionDtype::kFloat32;
   LadderOptions ladder;
   const Clock* clock = Clock::Monotonic();
   // Called after every evaluation, also for those that are replayed from a checkpoint; may be

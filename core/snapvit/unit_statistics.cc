@@ -26,6 +26,23 @@ constexpr double kLeastTokenWeight = 0.02;
 // rounding: it has no direction.
 constexpr double kLeastDeviation = 1e-5;
 
+// A second moment is symmetric: of each of its strips of rows only what is not above the diagonal
+// is computed. With four of them that is 10/16 of the product.
+constexpr int64_t kMomentStrips = 4;
+
+// Adds xᵀ·x to `sum`, but for what is above its diagonal strips.
+void AddMoment(const at::Tensor& x, at::Tensor& sum) {
+  const int64_t columns = x.size(1);
+  for (int64_t strip = 0; strip < kMomentStrips; ++strip) {
+    const int64_t begin = columns * strip / kMomentStrips;
+    const int64_t end = columns * (strip + 1) / kMomentStrips;
+    if (begin == end) continue;
+    sum.narrow(0, begin, end - begin)
+        .narrow(1, 0, end)
+        .addmm_(x.narrow(1, begin, end - begin).t(), x.narrow(1, 0, end));
+  }
+}
+
 // Sums over tokens, from which one half's statistics are made.
 struct HalfSums {
   HalfSums(int64_t units, int64_t width, const at::TensorOptions& options)
@@ -39,18 +56,23 @@ struct HalfSums {
     const at::Tensor g = gradients.flatten(0, 1);
     const at::Tensor sensitivity = g.square().sum(1, /*keepdim=*/true);
     const at::Tensor weights = sensitivity + kLeastTokenWeight * sensitivity.mean();
-    const at::Tensor weighted = u * weights.sqrt();
-    second.addmm_(weighted.t(), weighted);
-    first.addmv_(u.t(), weights.squeeze(1));
+    const double batch_weight = weights.sum().item<double>();
+    if (!origin.defined()) {
+      origin = batch_weight > 0 ? at::mv(u.t(), weights.squeeze(1)).div_(batch_weight) : u.mean(0);
+    }
+    const at::Tensor deviation = u - origin;
+    AddMoment(deviation * weights.sqrt(), second);
+    first.addmv_(deviation.t(), weights.squeeze(1));
     metric.addmm_(g.t(), g);
-    weight += weights.sum().item<double>();
+    weight += batch_weight;
   }
 
   HalfStatistics Finish(size_t images) {
     HalfStatistics half;
-    half.mean = first / weight;
-    half.covariance = second.div_(weight);
-    half.covariance.sub_(at::outer(half.mean, half.mean));
+    const at::Tensor deviation = first / weight;
+    half.mean = origin + deviation;
+    half.covariance = second.tril_().add_(second.tril(-1).t()).div_(weight);
+    half.covariance.sub_(at::outer(deviation, deviation));
     // An image's loss is the sum of its tokens': the mean weight of one token, times how many there
     // are, goes into the metric, whose trace is one before.
     const double trace = metric.trace().item<double>();
@@ -59,8 +81,12 @@ struct HalfSums {
     return half;
   }
 
+  // About the mean, that of the first batch, [n]. Moments are taken about it: units that hardly
+  // vary about a large mean would leave nothing but rounding errors of f32, and no positive
+  // definite matrix.
+  at::Tensor origin;
   at::Tensor first;   // [n]
-  at::Tensor second;  // [n, n]
+  at::Tensor second;  // [n, n], as AddMoment leaves it
   at::Tensor metric;  // [D, D]
   double weight = 0;
 };

@@ -13,10 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/file.h"
-#include "core/model/reference_forward.h"
-#include "core/snapvit/preprocessed_images.h"
 #include "core/snapvit/synthetic_image.h"
-#include "core/snapvit/unit_statistics.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/random_model.h"
 #include "tests/testing/temporary_folder.h"
@@ -270,24 +267,6 @@ TEST_F(OrderTest, ComputesAlthoughTheCheckpointCannotBeWritten) {
   checkpoint_ = temporary_.path() + "/missing/out.partial";
   EXPECT_TRUE(StoppedIn("").ok());
   EXPECT_THAT(warnings_, Contains(HasSubstr("cannot be resumed")));
-}
-
-// The embedding of a class token model does not depend on what the last MLP does to patch tokens.
-TEST_F(OrderTest, StatisticsWeighTokensByWhatTheEmbeddingSeesOfThem) {
-  UnitStatisticsOptions options;
-  options.images = 32;
-  const UnitStatistics statistics =
-      *ComputeUnitStatistics(folder_.weights, folder_.preprocessing, *source_, options, nullptr);
-  EXPECT_EQ(statistics.images, 32U);
-  ForwardTaps taps;
-  const at::Tensor pixels = PreprocessedImages(*source_, folder_.preprocessing, 0, 32);
-  ASSERT_TRUE(ReferenceForward(folder_.weights, pixels, nullptr, &taps).ok());
-  const at::Tensor units = taps.units.back();  // [B, N, h]
-  const double to_class_token =
-      (statistics.halves.back().mean - units.select(1, 0).mean(0)).norm().item<double>();
-  const double to_all_tokens =
-      (statistics.halves.back().mean - units.flatten(0, 1).mean(0)).norm().item<double>();
-  EXPECT_LT(to_class_token, 0.5 * to_all_tokens);
 }
 
 class FamilyOrderTest : public ::testing::TestWithParam<int> {};

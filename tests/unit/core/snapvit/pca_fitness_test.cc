@@ -147,6 +147,16 @@ TEST_P(PcaFitnessTest, IsTheLossOfTheMaskedModelInThePrincipalSubspace) {
   }
 }
 
+TEST_P(PcaFitnessTest, InBfloat16ItIsNearlyTheSame) {
+  PcaFitnessOptions options;
+  options.components = case_.components;
+  const double expected = Create(options)->Evaluate(Multipliers(0), kNoBound, nullptr)->value;
+  options.dtype = ExecutionDtype::kBFloat16;
+  const double value = Create(options)->Evaluate(Multipliers(0), kNoBound, nullptr)->value;
+  EXPECT_NE(value, expected);
+  EXPECT_NEAR(value, expected, 0.02 * expected);
+}
+
 TEST_P(PcaFitnessTest, ABoundGivesALowerBoundOrTheSameValue) {
   PcaFitnessOptions options;
   options.components = case_.components;
