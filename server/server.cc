@@ -1,8 +1,5 @@
 #include "server/server.h"
 
-#include <grpcpp/health_check_service_interface.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <optional>
@@ -12,7 +9,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "core/base/clock.h"
@@ -22,33 +18,24 @@
 #include "core/scheduling/baseline_policies.h"
 #include "core/scheduling/executor.h"
 #include "server/access_files.h"
-#include "server/admin_service.h"
 #include "server/descriptor_limit.h"
 #include "server/engine_host.h"
 #include "server/execution_plan.h"
+#include "server/front_end.h"
 #include "server/governor_control.h"
-#include "server/http_api.h"
 #include "server/inference_context.h"
-#include "server/inference_service.h"
-#include "server/listeners.h"
 #include "server/loader_options.h"
 #include "server/model_host.h"
-#include "server/models_service.h"
-#include "server/open_inference_service.h"
 #include "server/ready_file.h"
 #include "server/real_engine.h"
 #include "server/scheduler_metrics.h"
 #include "server/simulated_engine.h"
 #include "server/tenant_status.h"
-#include "server/tls_credentials.h"
 
 namespace snapvit {
 namespace {
 
-constexpr size_t kAdminConnections = 256;
 constexpr size_t kOtherDescriptors = 1024;  // beside the connections of the gRPC listener
-constexpr int kRefusalLines = 5;  // of the log per window, for connections that were refused
-constexpr absl::Duration kRefusalWindow = absl::Seconds(10);
 constexpr absl::Duration kSamplePeriod = absl::Seconds(1);
 // How long a draining server still answers that it drains: clients hear it, rather than a
 // connection that is cut, and go elsewhere.
@@ -89,33 +76,6 @@ ModelHost::Options HostOptions(const ServerOptions& options, const ExecutionPlan
   return host;
 }
 
-double ConnectionsOf(const GrpcListener& listener) {
-  return listener.acceptor == nullptr ? 0 : static_cast<double>(listener.acceptor->connections());
-}
-
-// Health checkers ask for the whole server ("") or for one service; all follow the model, but for
-// `liveness`: a server that loads or drains must not be killed for it. Each by its name: setting
-// all at once would take liveness along.
-void TellHealth(grpc::Server& server, bool serving) {
-  server.GetHealthCheckService()->SetServingStatus("liveness", true);
-  for (const char* service : {"", "readiness", "snapvit.v1.Inference", "snapvit.v1.Models",
-                              "inference.GRPCInferenceService"}) {
-    server.GetHealthCheckService()->SetServingStatus(service, serving);
-  }
-}
-
-// What the ready file says.
-std::string Addresses(const Server& server) {
-  // All are addresses: nothing in them needs to be escaped.
-  return absl::StrCat("{\"listen\": \"", server.grpc_address().ToString(), "\", \"http\": \"",
-                      server.http_address().ToString(), "\", \"admin\": \"",
-                      server.admin_address().ToString(), "\", \"pid\": ", getpid(), "}\n");
-}
-
-void LogFailure(const char* event, const absl::Status& status, const Logger& log) {
-  if (!status.ok()) log.Error(event, {{"reason", std::string(status.message())}});
-}
-
 // What a profile says about the server, where the options do not.
 ServerOptions WithProfile(ServerOptions options, const SimulatedProfile& profile) {
   if (options.model_name.empty()) options.model_name = profile.model;
@@ -135,8 +95,6 @@ class ServerImpl final : public Server {
         metrics_(MetricsOptions(options, plan_)),
         scheduler_metrics_(Clock::Monotonic(), &state_, &metrics_),
         request_log_(RequestLogOptions(options, log)),
-        refusal_log_(Clock::Monotonic(), kRefusalLines, kRefusalWindow),
-        ready_file_(options.ready_file),
         call_set_(options.max_streams) {}
   ~ServerImpl() override { Drain(); }
 
@@ -145,16 +103,17 @@ class ServerImpl final : public Server {
     ASSIGN_OR_RETURN(access_, AccessFiles::Create(&options_, &metrics_, &log_));
     RETURN_IF_ERROR(StartScheduler());
     access_->Follow(executor_.get());
-    RETURN_IF_ERROR(StartListeners());
+    front_end_ = std::make_unique<FrontEnd>(MakeFrontEndContext());
+    RETURN_IF_ERROR(front_end_->Start());
     access_->WarnOfOpenDoors();
     load_thread_ = std::thread([this] { LoadModel(); });
     sample_thread_ = std::thread([this] { SampleLoop(); });
     return absl::OkStatus();
   }
 
-  HostPort grpc_address() const override { return grpc_.address; }
-  HostPort http_address() const override { return http_->address(); }
-  HostPort admin_address() const override { return admin_listener_.address; }
+  HostPort grpc_address() const override { return front_end_->grpc_address(); }
+  HostPort http_address() const override { return front_end_->http_address(); }
+  HostPort admin_address() const override { return front_end_->admin_address(); }
 
   void ReloadFiles() override { access_->Reload(); }
 
@@ -172,14 +131,12 @@ class ServerImpl final : public Server {
   absl::StatusOr<std::unique_ptr<EngineHost>> MakeEngine();
   void MakeRoomForConnections() const;
   absl::Status StartScheduler();
-  absl::Status StartListeners();
-  InferenceContext Context();
+  InferenceContext MakeInferenceContext();
   AdminContext MakeAdminContext();
   StatusSources MakeStatusSources() const;
+  FrontEndContext MakeFrontEndContext();
   GaugeValues Gauges() const;
 
-  void OnServingChanged(bool serving);
-  void OnRefusal(Acceptor::Refusal refusal);
   void LoadModel();
   void SampleLoop() ABSL_LOCKS_EXCLUDED(mu_);
   void Stop(const absl::Status& failure) ABSL_LOCKS_EXCLUDED(mu_);
@@ -194,8 +151,6 @@ class ServerImpl final : public Server {
   Metrics metrics_;
   SchedulerMetrics scheduler_metrics_;
   RequestLog request_log_;
-  LogLimiter refusal_log_;  // of connections
-  ReadyFile ready_file_;    // of OnServingChanged()
   GovernorControl governor_;
   std::unique_ptr<AccessFiles> access_;
 
@@ -203,14 +158,7 @@ class ServerImpl final : public Server {
   std::unique_ptr<Executor> executor_;
   ActiveCalls calls_;
   CallSet call_set_;
-  std::unique_ptr<InferenceService> inference_;
-  std::unique_ptr<OpenInferenceService> open_inference_;
-  std::unique_ptr<ModelsService> models_;
-  std::unique_ptr<AdminService> admin_;
-  std::unique_ptr<HttpApi> http_api_;
-  GrpcListener grpc_;
-  GrpcListener admin_listener_;
-  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<FrontEnd> front_end_;
   std::thread load_thread_;
   std::thread sample_thread_;
 
@@ -262,8 +210,8 @@ GaugeValues ServerImpl::Gauges() const {
   GaugeValues values = scheduler_metrics_.Gauges(*executor_, plan_.workers);
   values.calls = calls_.open();
   values.streams = static_cast<double>(call_set_.streams());
-  values.grpc_connections = ConnectionsOf(grpc_);
-  values.admin_connections = ConnectionsOf(admin_listener_);
+  values.grpc_connections = front_end_->grpc_connections();
+  values.admin_connections = front_end_->admin_connections();
   const auto model = state_.Get().model;
   if (model != nullptr) values.dtype = DtypeName(model->dtype);
   for (TenantState& tenant : TenantStates(*access_->tenants()->table(), executor_->Governance(),
@@ -273,7 +221,7 @@ GaugeValues ServerImpl::Gauges() const {
   return values;
 }
 
-InferenceContext ServerImpl::Context() {
+InferenceContext ServerImpl::MakeInferenceContext() {
   InferenceContext context;
   context.state = &state_;
   context.authenticator = access_->authenticator();
@@ -324,65 +272,17 @@ StatusSources ServerImpl::MakeStatusSources() const {
   return sources;
 }
 
-absl::Status ServerImpl::StartListeners() {
-  inference_ = std::make_unique<InferenceService>(Context());
-  open_inference_ = std::make_unique<OpenInferenceService>(Context(), SNAPVIT_VERSION);
-  models_ = std::make_unique<ModelsService>(&state_, access_->authenticator());
-  admin_ = std::make_unique<AdminService>(MakeAdminContext());
-  GrpcListenerOptions grpc;
-  grpc.address = options_.listen;
-  grpc.flag = "--listen";
-  grpc.limits = options_.connections;
-  grpc.reflection = options_.reflection;
-  grpc.on_refusal = [this](Acceptor::Refusal refusal) { OnRefusal(refusal); };
-  if (access_->tls() != nullptr) {
-    grpc.credentials = MakeTlsCredentials(access_->tls(), options_.tls_client_auth);
-  }
-  grpc::Service* const services[] = {inference_.get(), open_inference_.get(), models_.get()};
-  ASSIGN_OR_RETURN(grpc_, StartGrpc(grpc, services));
-  state_.OnServingChanged([this](bool serving) { OnServingChanged(serving); });
-  TellHealth(*grpc_.server, /*serving=*/false);
-  GrpcListenerOptions admin;
-  admin.address = options_.admin_listen;
-  admin.flag = "--admin-listen";
-  admin.limits = options_.connections;
-  admin.reflection = options_.reflection;
-  admin.limits.max_connections = kAdminConnections;
-  admin.on_refusal = grpc.on_refusal;
-  grpc::Service* const admin_services[] = {admin_.get()};
-  ASSIGN_OR_RETURN(admin_listener_, StartGrpc(admin, admin_services));
-  HttpApi::Options http;
-  http.max_body_bytes = options_.connections.max_message_bytes;
-  http.max_body_memory = options_.connections.max_message_memory;
-  http.max_calls = options_.max_http_calls;
-  http.certificates_only = !options_.tls_client_ca.empty() && options_.tenants.empty();
-  http_api_ = std::make_unique<HttpApi>(Context(), http);
-  HttpListenerOptions http_listener;
-  http_listener.address = options_.http;
-  http_listener.max_header_bytes = options_.connections.max_header_bytes;
-  http_listener.metrics = &metrics_;
-  ASSIGN_OR_RETURN(http_, StartHttp(http_listener, MakeStatusSources(), http_api_.get()));
-  return absl::OkStatus();
-}
-
-void ServerImpl::OnServingChanged(bool serving) {
-  TellHealth(*grpc_.server, serving);
-  if (serving) {
-    LogFailure("ready_file_not_written", ready_file_.Write(Addresses(*this)), log_);
-  } else {
-    LogFailure("ready_file_not_removed", ready_file_.Withdraw(), log_);
-  }
-}
-
-void ServerImpl::OnRefusal(Acceptor::Refusal refusal) {
-  const bool too_many = refusal == Acceptor::Refusal::kTooMany;
-  metrics_.RecordRefusal(too_many ? Refusal::kConnections : Refusal::kDescriptors);
-  const auto suppressed = refusal_log_.Admit();
-  if (!suppressed.has_value()) return;
-  log_.Warning("connection_refused",
-               {{"reason", too_many ? "as many as there may be (--max-connections)"
-                                    : "no descriptor is left (ulimit -n)"},
-                {"suppressed", *suppressed}});
+FrontEndContext ServerImpl::MakeFrontEndContext() {
+  FrontEndContext context;
+  context.options = &options_;
+  context.inference = MakeInferenceContext();
+  context.admin = MakeAdminContext();
+  context.status = MakeStatusSources();
+  context.access = access_.get();
+  context.state = &state_;
+  context.metrics = &metrics_;
+  context.log = &log_;
+  return context;
 }
 
 void ServerImpl::LoadModel() {
@@ -436,7 +336,7 @@ void ServerImpl::BeginDrain(absl::Duration grace) {
 
 bool ServerImpl::Drain() {
   RequestStop();
-  if (grpc_.server == nullptr) return true;
+  if (!load_thread_.joinable()) return true;  // never started, or drained
   const absl::Time start = Clock::Monotonic()->Now();
   const bool was_serving = state_.Get().serving();
   state_.SetPhase(Phase::kDraining, 0);
@@ -447,17 +347,16 @@ bool ServerImpl::Drain() {
   const absl::Duration left = options_.drain_grace - (Clock::Monotonic()->Now() - start);
   complete &= calls_.AwaitNone(std::max(left, kReplyTime));
   // What is open now are connections of clients that sleep: nothing is gained by waiting for them.
-  StopGrpc(grpc_);
-  StopGrpc(admin_listener_);
-  if (load_thread_.joinable()) load_thread_.join();
-  if (sample_thread_.joinable()) sample_thread_.join();
+  front_end_->StopGrpc();
+  load_thread_.join();
+  sample_thread_.join();
   std::thread drain_thread;
   {
     absl::MutexLock lock(&mu_);
     drain_thread = std::move(drain_thread_);
   }
   if (drain_thread.joinable()) drain_thread.join();
-  http_.reset();
+  front_end_->StopHttp();
   return complete;
 }
 
@@ -466,7 +365,9 @@ bool ServerImpl::Drain() {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const Logger* log) {
   // First: what waits for the file would take the addresses of an earlier server for ours.
-  LogFailure("ready_file_not_removed", ReadyFile(options.ready_file).Clear(), *log);
+  if (const absl::Status cleared = ReadyFile(options.ready_file).Clear(); !cleared.ok()) {
+    log->Error("ready_file_not_removed", {{"reason", std::string(cleared.message())}});
+  }
   ServerOptions resolved = options;
   std::optional<SimulatedProfile> profile;
   if (!options.simulated_profile.empty()) {
