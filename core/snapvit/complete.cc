@@ -84,7 +84,9 @@ class LadderCorrections {
       }
       const size_t block = BlockOfHalf(half);
       if (!keeps.empty()) {
-        builder_.Add(half, MakeHalfProblem(weights_, statistics_.halves[half], half),
+        ASSIGN_OR_RETURN(const HalfProblem problem,
+                         MakeHalfProblem(weights_, statistics_.halves[half], half));
+        builder_.Add(half, problem,
                      IsMlpHalf(half) ? ranking_.channels(block) : ranking_.heads(block), keeps);
       }
       const double done = static_cast<double>(half + 1) / static_cast<double>(halves);

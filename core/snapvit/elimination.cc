@@ -24,7 +24,7 @@ class Elimination {
   explicit Elimination(const HalfProblem& half)
       : unit_size_(half.unit_size),
         weight_(half.weight.clone()),
-        precision_(at::cholesky_inverse(at::linalg_cholesky(half.covariance))),
+        precision_(at::cholesky_inverse(half.factor)),
         pending_(at::empty({0, precision_.size(0)}, precision_.options())),
         units_(half.weight.size(0) / half.unit_size),
         left_(units_.size()) {

@@ -100,7 +100,8 @@ absl::StatusOr<UnitOrders> RankUnits(const VitWeights& weights, UnitStatistics s
   const VitConfig& config = weights.config;
   UnitOrders orders(statistics.halves.size());
   for (size_t half = 0; half < orders.size(); ++half) {
-    const HalfProblem problem = MakeHalfProblem(weights, statistics.halves[half], half);
+    ASSIGN_OR_RETURN(const HalfProblem problem,
+                     MakeHalfProblem(weights, statistics.halves[half], half));
     statistics.halves[half] = {};
     orders[half] = EliminationOrder(problem, IsMlpHalf(half) ? kChannelsAtOnce : 1);
     corrections.Add(

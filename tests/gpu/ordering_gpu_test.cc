@@ -66,11 +66,13 @@ TEST_F(OrderingGpuTest, TheWholeOrderingResemblesTheCpus) {
   EXPECT_NEAR(curve.fidelity.back(), 1, 1e-3);
 }
 
+// As a GPU's search is by default: in bf16.
 TEST_F(OrderingGpuTest, ThePublishedRecipeGivesAnOrdering) {
   const ModelFolder moved = OnGpu(RandomModel(DemoVit(), 2));
   PublishedOrderOptions options;
   options.images = 16;
   options.evaluations = 3;
+  options.search_dtype = ExecutionDtype::kBFloat16;
   const auto source =
       SyntheticCalibration(PublishedCalibrationImagesFor(options.images), 64, 64, 1);
   const absl::StatusOr<Ordering> ordering =

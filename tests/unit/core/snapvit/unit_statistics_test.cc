@@ -62,7 +62,8 @@ TEST_F(UnitStatisticsTest, LargeMeansLeaveTheCovarianceAsItIs) {
       half.covariance.to(at::kDouble) +
       kRidge * half.covariance.diagonal().mean() * at::eye(66, at::TensorOptions(at::kDouble));
   const at::Tensor values = at::linalg_eigvalsh(damped);
-  EXPECT_GT(values.min().item<double>(), 0.9 * kRidge * half.covariance.diagonal().mean().item<double>());
+  EXPECT_GT(values.min().item<double>(),
+            0.9 * kRidge * half.covariance.diagonal().mean().item<double>());
 }
 
 }  // namespace
