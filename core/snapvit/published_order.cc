@@ -31,6 +31,9 @@ constexpr double kGradientTime = 0.4;
 // And that after which the search ends; the rest measures fidelity.
 constexpr double kSearchTime = 0.9;
 
+// Images of one forward of the search on a GPU, which a few of them do not keep busy.
+constexpr size_t kGpuBatch = 128;
+
 constexpr int kGlobalViews = 2;
 constexpr int kLocalViews = 10;
 
@@ -178,6 +181,7 @@ class PublishedOrder {
     fitness_options.first_image = images_;
     fitness_options.images = images_;
     fitness_options.dtype = options_.search_dtype;
+    if (folder_.weights.patch.weight.is_cuda()) fitness_options.batch = kGpuBatch;
     const double begin = search_.done() > 0 ? SearchFraction(search_.done()) : gradients_end_;
     ASSIGN_OR_RETURN(const std::unique_ptr<PcaFitness> fitness,
                      PcaFitness::Create(folder_, ordering_, source_, fitness_options,
