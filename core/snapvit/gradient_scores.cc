@@ -86,13 +86,7 @@ class ScoreComputation {
       }
       if (options_.clock->Now() >= options_.stop_at) break;
     }
-    if (unreadable_.count == next_ || unreadable_.count > next_ / 10) {
-      return absl::Status(
-          unreadable_.first.code(),
-          absl::StrCat(unreadable_.count, " of ", next_,
-                       " calibration images failed; the first: ", unreadable_.first.message()));
-    }
-    return absl::OkStatus();
+    return CheckReadable(unreadable_, next_);
   }
 
   GradientScores Scores() const { return gradients_.Scores(); }

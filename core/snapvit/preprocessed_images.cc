@@ -7,10 +7,19 @@
 #include <atomic>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/elastic/aten_threads.h"
 #include "core/image/preprocess.h"
 
 namespace snapvit {
+
+absl::Status CheckReadable(const UnreadableImages& unreadable, size_t tried) {
+  if (unreadable.count < tried && unreadable.count <= tried / 10) return absl::OkStatus();
+  return absl::Status(
+      unreadable.first.code(),
+      absl::StrCat(unreadable.count, " of ", tried,
+                   " calibration images failed; the first: ", unreadable.first.message()));
+}
 
 at::Tensor ImageInputs(const CalibrationSource& source, const Preprocessing& preprocessing,
                        size_t first, size_t count, size_t views, ImageViews write,

@@ -21,6 +21,10 @@ struct UnreadableImages {
   absl::Status first;  // names the file
 };
 
+// The first image's error if none of `tried` images could be read, or more than a tenth of them
+// could not.
+absl::Status CheckReadable(const UnreadableImages& unreadable, size_t tried);
+
 // Writes what a model sees of image `index` of a source.
 using ImageViews =
     absl::FunctionRef<absl::Status(const Image& image, size_t index, std::span<float> out)>;

@@ -122,13 +122,7 @@ class StatisticsComputation {
       }
       if (options_.clock->Now() >= options_.stop_at) break;
     }
-    const size_t tried = next_ - options_.first_image;
-    if (used_ == 0 || unreadable_.count > tried / 10) {
-      return absl::Status(
-          unreadable_.first.code(),
-          absl::StrCat(unreadable_.count, " of ", tried,
-                       " calibration images failed; the first: ", unreadable_.first.message()));
-    }
+    RETURN_IF_ERROR(CheckReadable(unreadable_, next_ - options_.first_image));
     if (deviating_ == 0) {
       return absl::FailedPreconditionError(
           absl::StrCat("all ", used_, " images of ", source_.Describe(),

@@ -70,6 +70,16 @@ TEST_P(ThreadsTest, ViewsOfAnImageStayTogether) {
   EXPECT_TRUE(views.equal(expected.expand({4, 3, 4, 4})));
 }
 
+TEST(CheckReadable, ATenthOfTheImagesMayFail) {
+  const UnreadableImages one = {1, absl::DataLossError("image 4")};
+  EXPECT_TRUE(CheckReadable({}, 9).ok());
+  EXPECT_TRUE(CheckReadable(one, 10).ok());
+  const absl::Status failed = CheckReadable(one, 9);
+  EXPECT_EQ(failed.code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(failed.message(), "1 of 9 calibration images failed; the first: image 4");
+  EXPECT_FALSE(CheckReadable(one, 1).ok());
+}
+
 TEST_P(ThreadsTest, BehindTheLastImageThereAreNone) {
   EXPECT_EQ(PreprocessedImages(source_, Plain(), 20, 3).size(0), 0);
   EXPECT_EQ(PreprocessedImages(source_, Plain(), 0, 0).size(0), 0);
